@@ -1,0 +1,186 @@
+"""Make `.venv` from nothing but a Python ≥ 3.10: create it, let pip bring uv, let uv install the course.
+
+Standard library only. A stamp in `.venv` says what the environment was made from: with it a second call takes
+milliseconds, and a half-made environment (killed, disk full, no network) is never mistaken for a whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+UNFINISHED = {"state": "unfinished"}
+
+# What uv says on the way to success; the rest of its output is shown only if it fails for a reason not known here.
+PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Uninstalled", "Installed")
+DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.I)
+READ_ONLY = re.compile(r"Permission denied|Read-only file system", re.I)
+NETWORK = re.compile(
+    r"error sending request|dns error|connect error|connection (broken|refused|reset)|Failed to fetch|"
+    r"NewConnectionError|name resolution|timed out|network is unreachable",
+    re.I,
+)
+
+
+class SetupError(Exception):
+    """Set-up can't go on; the message is one line that says what to do."""
+
+
+class DiskFull(SetupError):
+    """No room is left, so that anything may have been cut off."""
+
+
+class Environment:
+    """The virtual environment `.venv` of one checkout.
+
+    One that has no stamp was made by hand: the course is installed into it, and nothing of it is removed.
+    """
+
+    def __init__(self, checkout: Path = CHECKOUT) -> None:
+        self.checkout = checkout
+        self.folder = checkout / ".venv"
+        self.python = self.folder / "bin" / "python"
+        self.uv = self.folder / "bin" / "uv"
+        self.stamp = self.folder / "course-setup.json"
+
+    def ensure(self, *extras: str) -> Path:
+        """Make or update the environment, if need be, and return its Python.
+
+        Args:
+            extras: the extras of pyproject.toml to install, beside those that are there already.
+
+        Raises:
+            SetupError: it could not be made; one line says what to do.
+        """
+        try:
+            before = json.loads(self.stamp.read_text()) if self.stamp.exists() else {}
+            anew = not self._is_usable(before)
+            wanted = self._description({*extras, *([] if anew else before.get("extras", []))})
+            if anew or before != wanted:
+                self._build(before, wanted, anew)
+        except OSError as error:
+            raise diagnose(str(error), self.folder) from error
+        return self.python
+
+    def _is_usable(self, stamp: dict) -> bool:
+        """Whether what is there can be built upon: whole, of the wished Python, in the place it was made in."""
+        if stamp == UNFINISHED or not self.python.exists():
+            return False
+        moved = stamp.get("checkout", str(self.checkout)) != str(self.checkout)
+        wished = sysconfig.get_python_version() if "PYTHON" in os.environ else self._version()
+        return not moved and self._version() == wished
+
+    def _version(self) -> str:
+        """The environment's Python, as in "3.12"."""
+        found = re.search(r"^version\w* = (\d+\.\d+)", (self.folder / "pyvenv.cfg").read_text(), re.M)
+        return found.group(1) if found else "unknown"
+
+    def _description(self, extras: set[str]) -> dict:
+        return {
+            "checkout": str(self.checkout),
+            "extras": sorted(extras),
+            "pyproject": hashlib.sha256((self.checkout / "pyproject.toml").read_bytes()).hexdigest(),
+        }
+
+    def _build(self, before: dict, wanted: dict, anew: bool) -> None:
+        try:
+            if anew:
+                self._create()
+            elif before:
+                self._write_stamp(UNFINISHED)
+            self._install(wanted["extras"])
+        except SetupError as error:
+            if anew:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            elif before and not isinstance(error, DiskFull):
+                self._write_stamp(before)  # uv changes nothing before it has everything: still the old environment
+            raise
+        self._write_stamp(wanted)
+
+    def _create(self) -> None:
+        missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+        if missing:
+            raise SetupError(
+                f"{sys.executable} has no module {missing[0]}, so it can't make a virtual environment. Install it "
+                "(Debian, Ubuntu: apt-get install python3-venv) or name another Python: make lab PYTHON=…"
+            )
+        print(f"Making .venv with Python {sysconfig.get_python_version()} …", flush=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self._write_stamp(UNFINISHED)
+        self._run(sys.executable, "-m", "venv", self.folder)
+
+    def _install(self, extras: list[str]) -> None:
+        if not self.uv.exists():
+            self._run(self.python, "-m", "pip", "install", "--retries=2", "uv")
+        print("Installing the course (the first time this takes some minutes) …", flush=True)
+        target = f"{self.checkout}[{','.join(extras)}]"
+        self._run(self.uv, "pip", "install", "--python", self.python, "--editable", target)
+
+    def _run(self, *command: str | Path) -> None:
+        """Run a command, show its progress line by line, and turn its failure into one line."""
+        lines = []
+        environment = os.environ | self._link_mode() if self.uv.exists() else None
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+        ) as process:
+            for line in process.stdout:
+                lines.append(line)
+                if line.strip().startswith(PROGRESS):
+                    print(" ", line.strip(), flush=True)
+        if process.returncode:
+            raise diagnose("".join(lines), self.folder)
+
+    def _link_mode(self) -> dict[str, str]:
+        """What keeps uv from warning that it can't hard-link from a cache on another disk."""
+        cache = Path(subprocess.check_output([self.uv, "cache", "dir"], text=True).strip())
+        while not cache.exists():
+            cache = cache.parent
+        one_disk = cache.stat().st_dev == self.folder.stat().st_dev
+        return {} if one_disk or "UV_LINK_MODE" in os.environ else {"UV_LINK_MODE": "copy"}
+
+    def _write_stamp(self, stamp: dict) -> None:
+        self.stamp.write_text(json.dumps(stamp))
+
+
+def diagnose(output: str, folder: Path) -> SetupError:
+    """The error for a command that failed with this output: one line for the usual causes, else all it said."""
+    if DISK_FULL.search(output):
+        free = shutil.disk_usage(folder.parent).free / 1e9
+        return DiskFull(
+            f"the disk is full: {free:.1f} GB are free in {folder.parent}, and the course needs about 7 GB there and "
+            "in uv's cache (a quota counts too). Free some space and run the same command again."
+        )
+    if READ_ONLY.search(output):
+        return SetupError(
+            f"{folder.parent} can't be written to ({READ_ONLY.search(output).group().lower()}). Clone the course "
+            "into a folder of your own and run the same command there."
+        )
+    if NETWORK.search(output):
+        return SetupError(
+            "no package index can be reached. Check the network (behind a proxy set HTTPS_PROXY; for a mirror set "
+            "PIP_INDEX_URL and UV_DEFAULT_INDEX) and run the same command again."
+        )
+    return SetupError(f"installing failed for a reason that these last lines tell:\n{output[-3000:].rstrip()}")
+
+
+def main(arguments: list[str]) -> None:
+    """`python -m tools.setup_env EXTRA…`"""
+    try:
+        Environment().ensure(*arguments)
+    except SetupError as error:
+        sys.exit(f"Set-up stopped: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
