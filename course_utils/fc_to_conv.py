@@ -12,8 +12,6 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch._subclasses import FakeTensorMode
-from torch.fx.passes.shape_prop import ShapeProp
 
 from course_utils.models.inspection import evaluating, input_channels
 from course_utils.receptive_field import receptive_field
@@ -69,13 +67,11 @@ def convolutionalize(classifier: nn.Module, input_size: tuple[int, int] = (224, 
     with evaluating(classifier):
         graph = _HeadTracer().trace(classifier)
         fcn = fx.GraphModule(classifier, graph)
-        weight = next(classifier.parameters())
-        # Shapes only, without computing anything: fake tensors have no numbers.
-        ShapeProp(fcn, FakeTensorMode()).propagate(weight.new_empty(1, input_channels(classifier), *input_size))
+        _record_shapes(fcn, next(classifier.parameters()).new_zeros(1, input_channels(classifier), *input_size))
 
     flatten = _find_flatten(fcn)
     last_map = flatten.args[0]  # (1, C, h, w), or (1, C, 1, 1) after pooling
-    _convert_linears(fcn, flatten, last_map.meta["tensor_meta"].shape[1:])
+    _convert_linears(fcn, flatten, last_map.meta["shape"][1:])
     if _kind(fcn, last_map) in POOLS:
         last_map = _convert_pool(fcn, last_map)
     flatten.replace_all_uses_with(last_map)
@@ -95,6 +91,27 @@ class _HeadTracer(fx.Tracer):
         return not in_head or super().is_leaf_module(module, qualified_name)
 
 
+class _ShapeRecorder(fx.Interpreter):
+    """Runs a traced network and notes the shape of every tensor on its way."""
+
+    def run_node(self, node: fx.Node) -> object:
+        result = super().run_node(node)
+        if isinstance(result, Tensor):
+            node.meta["shape"] = result.shape
+        return result
+
+
+@torch.no_grad()
+def _record_shapes(fcn: fx.GraphModule, image: Tensor) -> None:
+    try:
+        _ShapeRecorder(fcn).run(image)
+    except RuntimeError as error:
+        raise ValueError(
+            f"the classifier does not take images of input_size {tuple(image.shape[2:])}: "
+            f"{str(error).splitlines()[0]}. Give the (height, width) that it was trained on"
+        ) from error
+
+
 def _kind(fcn: fx.GraphModule, node: fx.Node) -> object:
     """What a node does: the class of the module it calls, or the function or method itself."""
     return type(fcn.get_submodule(node.target)) if node.op == "call_module" else node.target
@@ -105,7 +122,7 @@ def _find_flatten(fcn: fx.GraphModule) -> fx.Node:
     found = []
     for node in fcn.graph.nodes:
         if _kind(fcn, node) in FLATTENS:
-            before, after = node.args[0].meta["tensor_meta"].shape, node.meta["tensor_meta"].shape
+            before, after = node.args[0].meta["shape"], node.meta["shape"]
             if len(before) == 4 and tuple(after) == (before[0], before[1:].numel()):
                 found.append(node)
     if len(found) != 1:
@@ -139,7 +156,7 @@ def _convert_linears(fcn: fx.GraphModule, flatten: fx.Node, map_shape: torch.Siz
 def _convert_pool(fcn: fx.GraphModule, pool: fx.Node) -> fx.Node:
     """Replace adaptive pooling by a window of fixed size; return the node that now gives the last map."""
     features = pool.args[0]
-    before, after = features.meta["tensor_meta"].shape[2:], pool.meta["tensor_meta"].shape[2:]
+    before, after = features.meta["shape"][2:], pool.meta["shape"][2:]
     if before == after:
         return features
     if tuple(after) != (1, 1):

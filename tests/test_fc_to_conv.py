@@ -169,6 +169,13 @@ def test_a_classifier_of_another_form_is_refused_by_layer(classifier, message):
         convolutionalize(classifier, (32, 40))
 
 
+def test_another_input_size_than_the_training_size_is_refused():
+    with pytest.raises(ValueError, match=r"input_size \(30, 30\): .*1x216 and 72x8.* that it was trained on"):
+        convolutionalize(valid_classifier(), (30, 30))
+    with pytest.raises(ValueError, match=r"input_size \(8, 8\)"):
+        convolutionalize(valid_classifier(), (8, 8))
+
+
 @settings(max_examples=40, deadline=None)
 @given(height=st.integers(18, 60), width=st.integers(22, 60), batch_size=st.integers(1, 7))
 def test_one_pass_equals_every_crop_when_nothing_pads(height, width, batch_size):

