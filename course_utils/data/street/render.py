@@ -1,0 +1,180 @@
+"""From a layout to a picture: paint from far to near, then look up class, distance and colour of every pixel."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from course_utils.data.random_bits import Draws
+from course_utils.data.street.backdrop import Depths, paint_backdrop
+from course_utils.data.street.canvas import FAR, Camera, Canvas
+from course_utils.data.street.cars import paint_car
+from course_utils.data.street.layout import Car, Person, Pole, Scene, Tree
+from course_utils.data.street.light import Light
+from course_utils.data.street.objects import paint_person, paint_pole, paint_tree
+
+VOID = 255
+
+
+def render(scene: Scene, height: int, width: int, draws: Draws) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Paint a scene. draws: gives the camera's noise.
+
+    Returns image (3, H, W) uint8, mask (H, W) uint8 with void = 255, depth (H, W) int32 in mm, SKY_DEPTH in
+    the sky.
+    """
+    camera = Camera.of(scene, height, width)
+    leaves = noise_tile(height, width, max(camera.focal // 40, 1), 2, stretch=1)
+    canvas = Canvas(height, width, _crop(leaves, scene.light.patch, height, width))
+    depths = paint_backdrop(canvas, camera, scene)
+    things = sorted((*scene.cars, *scene.people, *scene.trees, *scene.poles), key=lambda thing: -thing.z)
+    for thing in things:
+        # Under a covered sky only cars darken the ground; farther away a shadow is thinner than a pixel.
+        if thing.z < 20_000 and (scene.light.sun or isinstance(thing, Car)):
+            _paint_shadow(canvas, camera, thing, scene.light.sun, depths.ground)
+    for thing in things:
+        if isinstance(thing, Car):
+            paint_car(canvas, camera, thing, scene.light.dark)
+        elif isinstance(thing, Person):
+            paint_person(canvas, camera, thing)
+        elif isinstance(thing, Tree):
+            canvas.noise = _crop(leaves, thing.patch, height, width)
+            paint_tree(canvas, camera, thing)
+        else:
+            paint_pole(canvas, camera, thing, scene.light.dark)
+    ids = canvas.ids.astype(np.intp)
+    label, region, distance, texture, glows, *colour = np.array(canvas.parts, dtype=np.int32).T
+    depth = _depth(ids, distance, depths)
+    image = _colour(ids, depth, texture, glows, np.stack(colour), scene.light, camera)
+    mask = label.astype(np.uint8).take(ids)
+    behind, front = _borders(region.astype(np.uint8).take(ids))
+    # A border pixel shows what is behind and what is in front, half and half, as a camera's does.
+    flat = image.reshape(3, -1)
+    flat[:, behind] = (flat.take(behind, axis=1) + flat.take(front, axis=1)) >> 1
+    mask.reshape(-1)[behind] = VOID
+    _add_noise(image, scene.light.noise, draws)
+    return np.minimum(np.maximum(image, 0), 255).astype(np.uint8), mask, depth
+
+
+def _paint_shadow(canvas: Canvas, camera: Camera, thing: Car | Person | Tree | Pole, sun: int, ground: range) -> None:
+    """Darken the ground under a thing and, when the sun shines, beside it."""
+    if isinstance(thing, Car):
+        long = thing.width if thing.view == "side" else thing.length
+        wide = thing.length if thing.view == "side" else thing.width
+    else:
+        wide = 2 * thing.spread if isinstance(thing, Tree) else 400
+        long = wide
+    start, near = thing.z, thing.z
+    if not isinstance(thing, Car):
+        near = thing.z - long // 2
+    far = near + long
+    cast = -sun * thing.height * 5 // 8
+    left, right = thing.x - wide // 2 + min(cast, 0), thing.x + wide // 2 + max(cast, 0)
+    middle = (camera.column(left, start) + camera.column(right, start)) // 2
+    rx = max((camera.column(right, start) - camera.column(left, start)) // 2, 1)
+    top, bottom = camera.row(0, far), camera.row(0, near)
+    canvas.shadow(middle, (top + bottom + 1) // 2, rx, max((bottom - top + 1) // 2, 1), ground)
+
+
+def _depth(ids: np.ndarray, distance: np.ndarray, depths: Depths) -> np.ndarray:
+    """The distance of every pixel, (H, W) int32 in mm."""
+    depth = distance.take(ids)
+    for parts, own in ((depths.ground, depths.rows[:, None]), (depths.walls, depths.columns)):
+        np.copyto(depth, own, where=(ids >= parts.start) & (ids < parts.stop), casting="unsafe")
+    return depth
+
+
+def _borders(region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels beside a region that lies in front of their own: their flat indices, and that neighbour's.
+
+    The border is one pixel wide and takes nothing from what is in front: a pole one pixel wide keeps its pixels.
+    """
+    height, width = region.shape
+    offset = np.zeros((height, width), dtype=np.int64)
+    step = {"up": -width, "down": width, "left": -1, "right": 1}
+    np.copyto(offset[1:], step["up"], where=region[1:] < region[:-1])
+    np.copyto(offset[:-1], step["down"], where=region[:-1] < region[1:])
+    np.copyto(offset[:, 1:], step["left"], where=region[:, 1:] < region[:, :-1])
+    np.copyto(offset[:, :-1], step["right"], where=region[:, :-1] < region[:, 1:])
+    behind = np.flatnonzero(offset)
+    return behind, behind + offset.reshape(-1)[behind]
+
+
+def _colour(
+    ids: np.ndarray,
+    depth: np.ndarray,
+    texture: np.ndarray,
+    glows: np.ndarray,
+    colour: np.ndarray,
+    light: Light,
+    camera: Camera,
+) -> np.ndarray:
+    """The colour of every pixel before noise, (3, H, W) int16."""
+    height, width = ids.shape
+    gain = np.where(glows, 256, np.array(light.gain)[:, None])
+    image = (colour * gain >> 8).astype(np.int16).take(ids, axis=1)  # (3, H, W)
+
+    grit = noise_tile(height, width, max(camera.focal // 60, 1), 1, stretch=2)
+    grit = _crop(grit, light.patch, height, width).astype(np.int16) - 128
+    image += texture.astype(np.int16).take(ids) * grit >> 7
+
+    # Haze: half of the colour at haze_distance, in 1/128; never all of it, nor of what glows.
+    z = np.arange((FAR >> 9) + 1) << 9
+    thickness = np.minimum(128 * z // (z + light.haze_distance), 100).astype(np.int16)
+    haze = thickness.take(depth >> 9)
+    for channel in range(3):
+        image[channel] += (light.skyline[channel] - image[channel]) * haze >> 7
+
+    np.copyto(image[:, : camera.y], _sky(light, camera, width), where=ids[: camera.y] == 0)
+    return image
+
+
+def _sky(light: Light, camera: Camera, width: int) -> np.ndarray:
+    """Sky and clouds above the horizon, (3, y, W) int16."""
+    height = camera.y
+    down = (np.arange(height) * 128 // height)[:, None].astype(np.int16)
+    hills = noise_tile(height, width, max(camera.focal // 8, 1), 3, stretch=2)
+    hills = _crop(hills, light.patch, height, width).astype(np.int16)
+    cloudy = np.minimum(np.maximum((hills + (light.cover - 255)) * 2, 0), 115)  # in 1/128
+    zenith, skyline, cloud = (
+        np.array(colour, dtype=np.int16)[:, None, None] for colour in (light.zenith, light.skyline, light.cloud)
+    )
+    clear = zenith + ((skyline - zenith) * down >> 7)  # (3, y, 1)
+    return clear + ((cloud - clear) * cloudy >> 7)
+
+
+def _add_noise(image: np.ndarray, strength: int, draws: Draws) -> None:
+    """Add the camera's noise in place: a triangular spread of up to 15 * strength / 16 grey levels."""
+    grain = draws.bytes(*image.shape)
+    image += ((grain & 15).astype(np.int16) + (grain >> 4) - 15) * np.int16(strength) >> 4
+
+
+@lru_cache(maxsize=16)
+def noise_tile(height: int, width: int, cell: int, octaves: int, stretch: int) -> np.ndarray:
+    """Smooth random hills, (2 * height, 2 * width) uint8, the same for every scene of a size.
+
+    cell: the height of the largest hills in pixels; stretch: how many times wider than high they are. Each octave
+    adds hills half as large and half as strong.
+    """
+    draws = Draws(seed=0, stream=2**63)
+    total = np.zeros((2 * height, 2 * width), dtype=np.int64)
+    for octave in range(octaves):
+        size = max(cell >> octave, 1)
+        rows, row_part = _grid(2 * height, size)
+        columns, column_part = _grid(2 * width, stretch * size)
+        hills = draws.bytes(rows[-1] + 2, columns[-1] + 2).astype(np.int64)
+        across = hills[:, columns] * (256 - column_part) + hills[:, columns + 1] * column_part
+        both = across[rows] * (256 - row_part[:, None]) + across[rows + 1] * row_part[:, None]
+        total += both >> (octave + 16)
+    low, high = int(total.min()), int(total.max())
+    return ((total - low) * 255 // max(high - low, 1)).astype(np.uint8)
+
+
+def _grid(length: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cell and place within the cell (in 1/256) of each pixel along one axis."""
+    at = np.arange(length)
+    return at // cell, at % cell * 256 // cell
+
+
+def _crop(tile: np.ndarray, patch: tuple[int, int], height: int, width: int) -> np.ndarray:
+    """A (height, width) window of a tile of twice that size; patch: its corner, in 1/4096."""
+    top, left = patch[0] * height >> 12, patch[1] * width >> 12
+    return tile[top : top + height, left : left + width]
