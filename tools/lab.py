@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.setup_env import CHECKOUT, Environment, SetupError
 
-FIRST_LESSON = "notebooks/00_start_here.ipynb"
+FIRST_LESSON = "00_start_here.ipynb"
 USUAL_PORT = 8888
 
 
@@ -59,7 +59,8 @@ def serve(python: Path, port: int, arguments: list[str], started: float) -> int:
         arguments: more of JupyterLab's own.
         started: when the set-up began, in seconds of `time.monotonic`.
     """
-    command = [python, "-m", "jupyterlab", FIRST_LESSON, f"--port={port}", "--ServerApp.port_retries=0"]
+    command = [python, "-m", "jupyterlab", f"--port={port}", "--ServerApp.port_retries=0"]
+    command += ["--ServerApp.root_dir=notebooks", f"--LabApp.default_url=/lab/tree/{FIRST_LESSON}"]
     command += ["--ServerApp.answer_yes=True"]  # Ctrl-C stops it at once: under make nobody could answer
     if os.geteuid() == 0:
         command += ["--allow-root"]

@@ -6,15 +6,20 @@ milliseconds, and a half-made environment (killed, disk full, no network) is nev
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import termios
+from collections.abc import Sequence
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -128,18 +133,14 @@ class Environment:
         self._run(self.uv, "pip", "install", "--python", self.python, "--editable", target)
 
     def _run(self, *command: str | Path) -> None:
-        """Run a command, show its progress line by line, and turn its failure into one line."""
-        lines = []
+        """Run a command, show how it gets on, and turn its failure into one line."""
         environment = os.environ | self._link_mode() if self.uv.exists() else None
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
-        ) as process:
-            for line in process.stdout:
-                lines.append(line)
-                if line.strip().startswith(PROGRESS):
-                    print(" ", line.strip(), flush=True)
-        if process.returncode:
-            raise diagnose("".join(lines), self.folder)
+        if command[0] == self.uv and sys.stdout.isatty():
+            output, status = run_in_terminal(command, environment)
+        else:
+            output, status = run_quietly(command, environment)
+        if status:
+            raise diagnose(output, self.folder)
 
     def _link_mode(self) -> dict[str, str]:
         """What keeps uv from warning that it can't hard-link from a cache on another disk."""
@@ -151,6 +152,34 @@ class Environment:
 
     def _write_stamp(self, stamp: dict) -> None:
         self.stamp.write_text(json.dumps(stamp))
+
+
+def run_quietly(command: Sequence[str | Path], environment: dict | None) -> tuple[str, int]:
+    """Run a command and show only the lines that tell of progress; return all its output and its exit status."""
+    lines = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=environment
+    ) as process:
+        for line in process.stdout:
+            lines.append(line)
+            if line.strip().startswith(PROGRESS):
+                print(" ", line.strip(), flush=True)
+    return "".join(lines), process.returncode
+
+
+def run_in_terminal(command: Sequence[str | Path], environment: dict | None) -> tuple[str, int]:
+    """The same for someone who watches: the command believes it has the terminal, and draws its progress bars."""
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, fcntl.ioctl(sys.stdout, termios.TIOCGWINSZ, bytes(8)))
+    chunks = []
+    with subprocess.Popen(command, stdout=writer, stderr=writer, env=environment) as process:
+        os.close(writer)
+        with contextlib.suppress(OSError), open(reader, "rb", buffering=0) as stream:  # EIO: it has ended
+            while chunk := stream.read(4096):
+                chunks.append(chunk)
+                sys.stdout.buffer.write(chunk)
+                sys.stdout.buffer.flush()
+    return b"".join(chunks).decode(errors="replace"), process.returncode
 
 
 def diagnose(output: str, folder: Path) -> SetupError:
