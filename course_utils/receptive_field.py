@@ -31,7 +31,7 @@ class ReceptiveField:
     start: tuple[float, float]
     """First row and column that unit (0, 0) sees."""
     center: tuple[float, float]
-    """Middle of the field of unit (0, 0)."""
+    """Middle of the field of unit (0, 0); nan if that is infinite, or empty."""
     output_size: tuple[int, int]
     """Height and width of the layer's map at the input size asked for."""
     axes: tuple[AxisField, AxisField]

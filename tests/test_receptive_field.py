@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -173,30 +173,30 @@ def operations(draw):
     return Lambda(lambda x: F.interpolate(x, [x.shape[2] * scale[0], x.shape[3] * scale[1]], **options))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(chain=st.lists(operations(), min_size=1, max_size=4), data=st.data())
 def test_any_chain_of_operations(chain, data):
     size = (90, 104)
     model = with_all_paths_open(nn.Sequential(*chain)).double()
     field = receptive_field(model, "", (1, *size))
+    assume(field.output_size[0] * field.output_size[1] < 50_000)  # larger maps prove nothing more, slowly
     image = torch.ones(1, *size, dtype=torch.float64)
     assert field.output_size == tuple(model(image[None]).shape[2:])
     position = tuple(data.draw(st.integers(0, length - 1)) for length in field.output_size)
 
     seen = effective_receptive_field(model, "", image, position)
-    if field.box(*position)[0] == float("inf") or field.box(*position)[1] == float("inf"):
-        assert not seen.any()  # a transposed convolution whose stride exceeds its kernel leaves holes
-        return
-    for axis, (side, unit) in enumerate(zip(size, position, strict=True)):
-        first, last = field.axes[axis](unit)
+    boxes = [axis(unit) for axis, unit in zip(field.axes, position, strict=True)]
+    # Far from every border no tap reads padding. (A box may be empty: transposed convolutions can leave holes.)
+    inside = all(first >= 40 and last < side - 40 and first <= last for (first, last), side in zip(boxes, size, strict=True))
+    for axis, (first, last) in enumerate(boxes):
         pixels = seen.sum(1 - axis).nonzero().flatten().tolist()
         assert all(first <= pixel <= last for pixel in pixels)
-        if first >= 40 and last < side - 40:  # far from every border, where no tap reads padding
-            assert (pixels[0], pixels[-1]) == (first, last)
         assert last - first + 1 <= field.size[axis]
+        if inside:
+            assert (pixels[0], pixels[-1]) == (first, last)
     assert field.box(*position)[:2] == tuple(field.axes[axis](unit)[0] for axis, unit in enumerate(position))
     assert field.start == field.box(0, 0)[:2]
-    assert field.center == tuple(sum(axis(0)) / 2 for axis in field.axes)
+    assert field.center == pytest.approx([sum(axis(0)) / 2 for axis in field.axes], nan_ok=True)
 
 
 def test_stride_between_neighbours_after_upsampling():
