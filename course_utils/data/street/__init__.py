@@ -1,1 +1,1 @@
-"""Procedural street scenes: layout (what stands where) → backdrop, objects, cars (paint) → render (look up)."""
+"""Procedural streets: `layout` draws a scene, `backdrop`, `objects` and `cars` paint it, `render` colours it."""

@@ -8,12 +8,11 @@ import numpy as np
 from course_utils.data.street.canvas import FAR, SKY_DEPTH, Camera, Canvas
 from course_utils.data.street.classes import BUILDING, PAVEMENT, ROAD, SKY, TREE
 from course_utils.data.street.colours import shade
-from course_utils.data.street.layout import Building, Scene
+from course_utils.data.street.scene import Building, Scene
 
 # Parts of a house that the code table of a wall can name; the numbers follow the wall's own.
 WALL, ROOF, DARK_GLASS, BRIGHT_GLASS, LIT_GLASS, SHOP_GLASS, DOOR, TRIM = range(1, 9)
 _STEP = 7  # heights on a wall are looked up in steps of 2**7 = 128 mm
-_LEVELS = 257  # up to 256 steps = 32.8 m; level 0 is below the ground
 _SHOP_ROW, _SIGN_ROW, _WINDOW_ROW = 4, 5, 8  # row codes; WALL and ROOF stand for themselves
 
 
@@ -157,15 +156,13 @@ def _paint_walls(
     z = np.minimum(2 * camera.focal * wall_x // half_pixels, FAR)
     z = np.maximum(z, 1)
 
-    starts = np.array([house.start for _, house in houses])
-    ends = np.array([house.end for _, house in houses])
-    of_side = np.array([side for side, _ in houses])
+    table = [(side, house.start, house.end, house.bay, house.pier) for side, house in houses]
+    of_side, starts, ends, bay, pier = np.array(table).T
     # (houses, W): at most one house is seen in a column, for they stand side by side.
     seen = (z >= starts[:, None]) & (z < ends[:, None]) & (of_side[:, None] == on_right)
     house = seen.argmax(axis=0)
 
     parts = np.array([_wall_parts(canvas, scene, side, building) for side, building in houses])
-    bay, pier = (np.array([getattr(building, name) for _, building in houses]) for name in ("bay", "pier"))
     along = z - starts[house]
     number = along // bay[house]
     glazed = along - number * bay[house] >= pier[house]
@@ -174,9 +171,10 @@ def _paint_walls(
     half_rows = (2 * (np.arange(canvas.height, dtype=np.int32) - camera.y) + 1)[:, None]
     per_half_row = ((z << 8) // (2 * camera.focal)).astype(np.int32)  # mm, in 1/256
     height = camera.lift - (half_rows * per_half_row >> 8)
-    level = np.minimum(np.maximum((height >> _STEP) + 1, 0), _LEVELS - 1)
     level_codes = _level_codes([building for _, building in houses])
-    codes = level_codes.take(level + house * _LEVELS) * 16 + column_codes
+    levels = level_codes.shape[1]
+    level = np.clip((height >> _STEP) + 1, 0, levels - 1)
+    codes = level_codes.take(level + house * levels) * 16 + column_codes
     codes = _part_table(scene.light.dark).take(codes)
     painted = (codes > 0) & seen.any(axis=0)
     np.copyto(canvas.ids, codes + (parts[house] - WALL), where=painted, casting="unsafe")
@@ -200,12 +198,11 @@ def _wall_parts(canvas: Canvas, scene: Scene, side: int, house: Building) -> int
 
 
 def _level_codes(houses: list[Building]) -> np.ndarray:
-    """What a wall is at each level of height, (houses, levels): 0 above the roof and below the ground."""
-    names = ("height", "roof", "base", "floor", "sill", "head", "shop")
-    height, roof, base, floor, sill, head, shop = (
-        np.array([[getattr(house, name)] for house in houses]) for name in names
-    )
-    y = (np.arange(_LEVELS) << _STEP) - 64
+    """What a wall is at each level of height, (houses, levels): 0 above the roof and, in level 0, below the ground."""
+    table = [(h.height, h.roof, h.base, h.floor, h.sill, h.head, h.shop) for h in houses]
+    height, roof, base, floor, sill, head, shop = np.array(table).T[:, :, None]
+    levels = (int((height + roof).max()) >> _STEP) + 3  # the last one is above every roof
+    y = (np.arange(levels) << _STEP) - 64
     above = y - base
     number = above // floor
     within = above - number * floor

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from course_utils.data.street.colours import RGB
-from course_utils.data.street.layout import VIEW_FOCAL, VIEW_HEIGHT, VIEW_WIDTH, Scene
+from course_utils.data.street.layout import VIEW_FOCAL, VIEW_HEIGHT, VIEW_WIDTH
+from course_utils.data.street.scene import Scene
 
 FAR = 200_000  # mm: ground beyond counts as this far
 SKY_DEPTH = FAR + 1  # stands for infinity

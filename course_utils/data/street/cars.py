@@ -3,7 +3,7 @@
 from course_utils.data.street.canvas import Camera, Canvas
 from course_utils.data.street.classes import CAR
 from course_utils.data.street.colours import shade
-from course_utils.data.street.layout import Car
+from course_utils.data.street.scene import Car
 
 _TYRE, _GLASS, _PLATE = (30, 30, 32), (54, 64, 76), (226, 222, 196)
 _HEADLIGHT, _TAIL_LIGHT = (246, 240, 214), (190, 34, 30)
@@ -33,6 +33,9 @@ def _paint_flank(canvas: Canvas, camera: Camera, car: Car) -> None:
     """The long side that faces the camera, between the near and the far end."""
     x = car.x - car.width // 2 if car.x > 0 else car.x + car.width // 2
     near = car.z
+    width = abs(camera.column(x, near) - camera.column(x, near + car.length))
+    if width < 2:
+        return
     body = canvas.part(CAR, shade(car.colour, 204), near, texture=6)
     glass = canvas.part(CAR, shade(_GLASS, 230), near, texture=8)
     tyre = canvas.part(CAR, _TYRE, near)
@@ -46,6 +49,8 @@ def _paint_flank(canvas: Canvas, camera: Camera, car: Car) -> None:
 
     face(0, car.length, 250, belt, body)
     face(start, end, belt, car.height, body)
+    if width < 4:
+        return
     face(start + 250, end - 250, belt, car.height - 130, glass)
     for wheel in (car.length // 5, car.length * 4 // 5):
         z = near + wheel

@@ -1,113 +1,16 @@
-"""What stands where in a street: all random choices of a scene, in millimetres, before any pixel is painted.
+"""What stands where in a street: all random choices of a scene, before any pixel is painted.
 
-Coordinates as seen by the camera: X to the right, Y up from the ground, Z into the picture. The camera is at
-X = 0, Z = 0, so the same layout can be painted at every size.
+So the same layout can be painted at every size.
 """
-
-from dataclasses import dataclass
 
 from course_utils.data.random_bits import Draws
 from course_utils.data.street import colours
 from course_utils.data.street.colours import RGB
-from course_utils.data.street.light import Light, draw_light
+from course_utils.data.street.light import draw_light
+from course_utils.data.street.scene import Building, Car, Person, Pole, Scene, Tree
 
 # A layout is drawn for a camera with a picture of 128 x 96 pixels and a focal length of 100 pixels.
 VIEW_WIDTH, VIEW_HEIGHT, VIEW_FOCAL = 128, 96, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    start: int
-    end: int
-    height: int  # of the wall, above it comes the roof
-    roof: int
-    gabled: bool
-    base: int  # height of the ground floor
-    floor: int
-    sill: int  # a window spans sill to head above its floor, pier to bay along the wall
-    head: int
-    bay: int
-    pier: int
-    shop: bool
-    wall_colour: RGB
-    roof_colour: RGB
-    trim_colour: RGB
-
-
-@dataclass(frozen=True, slots=True)
-class Car:
-    x: int  # centre
-    z: int  # nearest point
-    width: int
-    length: int
-    height: int
-    shape: str  # saloon, hatchback or van
-    view: str  # front, rear or side: what the camera sees of it
-    heads_left: bool  # for the side view
-    colour: RGB
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    x: int
-    z: int
-    height: int
-    stride: int  # distance between the feet
-    skirt: bool
-    bag: int  # -1 on the left, 0 none, 1 on the right
-    top: RGB
-    bottom: RGB
-    skin: RGB
-    hair: RGB
-    bag_colour: RGB
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    x: int
-    z: int
-    height: int
-    spread: int  # half the width of the crown
-    cone: bool
-    roughness: int  # raggedness of the outline, 0 to 255
-    patch: tuple[int, int]  # where in the noise tile its leaves come from
-    leaf: RGB
-    bark: RGB
-
-
-@dataclass(frozen=True, slots=True)
-class Pole:
-    x: int
-    z: int
-    height: int
-    kind: str  # lamp, disc, triangle, board or signal
-    arm: int  # reach of a lamp's arm, negative to the left
-    colour: RGB
-    sign_colour: RGB
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    camera_height: int
-    horizon: int  # in 1/1024 of the picture's height
-    vanish: int  # in 1/1024 of the picture's width
-    road: tuple[int, int]  # X of its left and right edge
-    walls: tuple[int, int]  # X of the two rows of buildings
-    street_end: int
-    road_colour: RGB
-    pavement_colour: RGB
-    kerb_colour: RGB
-    dashed: bool
-    edge_lines: bool
-    crossing: int  # Z where the zebra crossing starts, 0 for none
-    buildings: tuple[tuple[Building, ...], tuple[Building, ...]]  # left and right, near to far
-    closing: tuple[tuple[int, int, int, RGB], ...]  # far end: (X from, X to, height, colour) of each house
-    treeline: RGB | None  # or the colour of the park there
-    cars: tuple[Car, ...]
-    people: tuple[Person, ...]
-    trees: tuple[Tree, ...]
-    poles: tuple[Pole, ...]
-    light: Light
 
 
 class _Street:
@@ -186,7 +89,7 @@ def _buildings(street: _Street) -> tuple[Building, ...]:
     z = draws.between(0, 3000)
     while z < street.end:
         length = draws.between(6000, 17_000)
-        if not draws.one_in(7):
+        if not found or not draws.one_in(7):  # else a gap between two houses
             found.append(_building(draws, z, min(z + length, street.end), draws.between(low, high)))
         z += length
     return tuple(found)
@@ -243,17 +146,15 @@ def _cars(street: _Street) -> tuple[Car, ...]:
     if right - left >= 8400:
         lanes += [(left + 1100, "front"), (right - 1100, "rear")]
     found: list[Car] = []
+    if draws.one_in(4):  # one crosses the street
+        x = draws.between(left + 1500, right - 1500)
+        found.append(_car(draws, x, street.depth(x, 9000, 30_000), "side"))
     for number in range(draws.between(3, 6)):
         x, view = draws.pick(lanes)
         x += draws.between(-300, 300)
         z = street.depth(x, 6500, 16_000 if number == 0 else 60_000)
-        if all(abs(x - other.x) > 2300 or abs(z - other.z) > 6500 for other in found):
+        if all(abs(z - other.z) > 6500 or abs(x - other.x) > 2300 and other.view != "side" for other in found):
             found.append(_car(draws, x, z, view))
-    if draws.one_in(3):  # one car crosses the street
-        x = draws.between(left + 2500, right - 2500)
-        z = street.depth(x, 10_000, 35_000)
-        if all(abs(z - other.z) > 6500 for other in found):
-            found.append(_car(draws, x, z, "side"))
     return tuple(found)
 
 

@@ -3,7 +3,7 @@
 from course_utils.data.street.canvas import Camera, Canvas
 from course_utils.data.street.classes import PERSON, POLE, TREE
 from course_utils.data.street.colours import shade
-from course_utils.data.street.layout import Person, Pole, Tree
+from course_utils.data.street.scene import Person, Pole, Tree
 
 
 def paint_tree(canvas: Canvas, camera: Camera, tree: Tree) -> None:
@@ -25,6 +25,9 @@ def paint_tree(canvas: Canvas, camera: Camera, tree: Tree) -> None:
         return
     crown = height * 3 // 8
     half = max(crown * 3 // 4, 1)
+    if spread < 5:
+        canvas.blob(x, top + half, spread, half, tree.roughness, light, dark)
+        return
     canvas.blob(x - spread // 2, top + crown, max(spread * 2 // 3, 1), half, tree.roughness, light, dark)
     canvas.blob(x + spread // 2, top + crown, max(spread * 2 // 3, 1), half, tree.roughness, light, dark)
     canvas.blob(x, top + half, max(spread * 4 // 5, 1), half, tree.roughness, light, dark)

@@ -8,9 +8,9 @@ from course_utils.data.random_bits import Draws
 from course_utils.data.street.backdrop import Depths, paint_backdrop
 from course_utils.data.street.canvas import FAR, Camera, Canvas
 from course_utils.data.street.cars import paint_car
-from course_utils.data.street.layout import Car, Person, Pole, Scene, Tree
 from course_utils.data.street.light import Light
 from course_utils.data.street.objects import paint_person, paint_pole, paint_tree
+from course_utils.data.street.scene import Car, Person, Pole, Scene, Tree
 
 VOID = 255
 
@@ -51,7 +51,7 @@ def render(scene: Scene, height: int, width: int, draws: Draws) -> tuple[np.ndar
     flat[:, behind] = (flat.take(behind, axis=1) + flat.take(front, axis=1)) >> 1
     mask.reshape(-1)[behind] = VOID
     _add_noise(image, scene.light.noise, draws)
-    return np.minimum(np.maximum(image, 0), 255).astype(np.uint8), mask, depth
+    return np.clip(image, 0, 255).astype(np.uint8), mask, depth
 
 
 def _paint_shadow(canvas: Canvas, camera: Camera, thing: Car | Person | Tree | Pole, sun: int, ground: range) -> None:
@@ -120,8 +120,7 @@ def _colour(
     z = np.arange((FAR >> 9) + 1) << 9
     thickness = np.minimum(128 * z // (z + light.haze_distance), 100).astype(np.int16)
     haze = thickness.take(depth >> 9)
-    for channel in range(3):
-        image[channel] += (light.skyline[channel] - image[channel]) * haze >> 7
+    image += (np.array(light.skyline, dtype=np.int16)[:, None, None] - image) * haze >> 7
 
     np.copyto(image[:, : camera.y], _sky(light, camera, width), where=ids[: camera.y] == 0)
     return image
@@ -133,7 +132,7 @@ def _sky(light: Light, camera: Camera, width: int) -> np.ndarray:
     down = (np.arange(height) * 128 // height)[:, None].astype(np.int16)
     hills = noise_tile(height, width, max(camera.focal // 8, 1), 3, stretch=2)
     hills = _crop(hills, light.patch, height, width).astype(np.int16)
-    cloudy = np.minimum(np.maximum((hills + (light.cover - 255)) * 2, 0), 115)  # in 1/128
+    cloudy = np.clip((hills + (light.cover - 255)) * 2, 0, 115)  # in 1/128
     zenith, skyline, cloud = (
         np.array(colour, dtype=np.int16)[:, None, None] for colour in (light.zenith, light.skyline, light.cloud)
     )
