@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from tools.colab_cell import CELL
 from tools.notebook_document import Document, called_name, calls, syntax
 from tools.notebook_text import tags
 
@@ -22,6 +23,12 @@ KNOWN_TAGS = {"expects-warning", "nbval-check-output", "reseeds"}
 CLAIM = "claim:"
 
 _SEEDING = {"manual_seed", "manual_seed_all", "seed", "seed_everything"}
+
+
+def colab_cell(document: Document) -> Iterator[str]:
+    """The first code cell is the one that sets the course up on Colab, letter by letter."""
+    if not document.code or document.code[0][1].source.strip() != CELL.strip():
+        yield "the first code cell is not the one that `python -m tools.colab_cell` prints."
 
 
 def cell_length(document: Document) -> Iterator[str]:

@@ -9,11 +9,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tools.notebook_document import Document, image_texts
+from tools.repository import BRANCH, repository_name
 
 TEXT_PER_CODE = (0.9, 1.6)
 """Text cells per code cell; 1 to 1.5 is the aim."""
 
-_BADGE = re.compile(r"https://colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob/[\w.-]+/([^\s)\"]+)")
+COLAB = "https://colab.research.google.com/github/"
 
 
 def headings(document: Document) -> Iterator[str]:
@@ -46,12 +47,13 @@ def markdown_images(document: Document) -> Iterator[str]:
 def badge(document: Document) -> Iterator[str]:
     """The first cell's Colab badge opens this very notebook. Only a lesson must have one."""
     first = document.notebook.cells[0].source if document.notebook.cells else ""
-    targets = _BADGE.findall(first)
+    targets = re.findall(rf"{re.escape(COLAB)}[^\s)\"']*", first)
+    own = f"{COLAB}{repository_name()}/blob/{BRANCH}/{document.path}"
     if not targets and not document.exercise:
-        yield "cell 1 has no Colab badge; run `make badges`."
+        yield f"cell 1 has no Colab badge; link one to {own}."
     for target in targets:
-        if target != document.path:
-            yield f"cell 1: the Colab badge opens {target}, but this is {document.path}; run `make badges`."
+        if target != own:
+            yield f"cell 1: the Colab badge opens {target}; expected {own}."
 
 
 def _heading_levels(source: str) -> list[int]:

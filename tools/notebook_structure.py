@@ -21,6 +21,7 @@ COMMON_RULES: tuple[Rule, ...] = (
     text.headings,
     text.markdown_images,
     text.badge,
+    code.colab_cell,
     code.cell_length,
     code.no_empty_cell,
     code.seed_once,
