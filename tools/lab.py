@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.setup_env import CHECKOUT, Environment, SetupError
+from tools.setup_env import CHECKOUT, Environment, SetupError, process_environment
 
 FIRST_LESSON = "00_start_here.ipynb"
 USUAL_PORT = 8888
@@ -64,8 +64,7 @@ def serve(python: Path, port: int, arguments: list[str], started: float) -> int:
     command += ["--ServerApp.answer_yes=True"]  # Ctrl-C stops it at once: under make nobody could answer
     if os.geteuid() == 0:
         command += ["--allow-root"]
-    environment = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}  # for `!course doctor`
-    server = subprocess.Popen([*command, *arguments], cwd=CHECKOUT, env=environment)
+    server = subprocess.Popen([*command, *arguments], cwd=CHECKOUT, env=process_environment(python))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server gets it too, and ends
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     while server.poll() is None and not answers(port):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from tools.setup_env import CHECKOUT, Environment, SetupError
+from tools.setup_env import CHECKOUT, Environment, SetupError, process_environment
 
 
 def main(arguments: list[str]) -> int:
@@ -21,10 +21,11 @@ def main(arguments: list[str]) -> int:
     except SetupError as error:
         sys.exit(f"make test: {error}")
     ready = time.monotonic()
-    lint = subprocess.call([python, "-m", "ruff", "check"], cwd=CHECKOUT)
+    where = {"cwd": CHECKOUT, "env": process_environment(python)}
+    lint = subprocess.call([python, "-m", "ruff", "check"], **where)
     # loadscope: the cells of one notebook stay with one worker, which holds its kernel.
     command = [python, "-m", "pytest", "-n", "2", "--dist", "loadscope", *([] if slow else ["-m", "not slow"])]
-    tests = subprocess.call(command, cwd=CHECKOUT)
+    tests = subprocess.call(command, **where)
     ended = time.monotonic()
     verdict = "failed" if lint or tests else "passed"
     print(f"make test: {verdict} in {ended - started:.0f} s, of which set-up took {ready - started:.0f} s", flush=True)
