@@ -67,7 +67,7 @@ class Environment:
             SetupError: it could not be made; one line says what to do.
         """
         try:
-            before = json.loads(self.stamp.read_text()) if self.stamp.exists() else {}
+            before = self._read_stamp()
             anew = not self._is_usable(before)
             wanted = self._description({*extras, *([] if anew else before.get("extras", []))})
             if anew or before != wanted:
@@ -103,13 +103,13 @@ class Environment:
             elif before:
                 self._write_stamp(UNFINISHED)
             self._install(wanted["extras"])
-        except SetupError as error:
+            self._write_stamp(wanted)
+        except (SetupError, OSError) as error:
             if anew:
                 shutil.rmtree(self.folder, ignore_errors=True)
-            elif before and not isinstance(error, DiskFull):
+            elif before and type(error) is SetupError:
                 self._write_stamp(before)  # uv changes nothing before it has everything: still the old environment
             raise
-        self._write_stamp(wanted)
 
     def _create(self) -> None:
         missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
@@ -149,6 +149,14 @@ class Environment:
             cache = cache.parent
         one_disk = cache.stat().st_dev == self.folder.stat().st_dev
         return {} if one_disk or "UV_LINK_MODE" in os.environ else {"UV_LINK_MODE": "copy"}
+
+    def _read_stamp(self) -> dict:
+        try:
+            return json.loads(self.stamp.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError:  # its writing was broken off
+            return UNFINISHED
 
     def _write_stamp(self, stamp: dict) -> None:
         self.stamp.write_text(json.dumps(stamp))
