@@ -34,9 +34,7 @@ def show(fig: Figure, *, alt: str, width: float | None = None) -> None:
     Raises `TypeError` if `fig` is no figure, `ValueError` if `alt` is blank or `width` is not positive.
     """
     if not isinstance(fig, Figure):
-        raise TypeError(
-            f"fig is a {type(fig).__name__}; expected a matplotlib Figure (of an axes: ax.figure)."
-        )
+        raise TypeError(f"fig is a {type(fig).__name__}; expected a matplotlib Figure (of an axes: ax.figure).")
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt is {alt!r}; say in a sentence what there is to see.")
     if width is not None and not width > 0:

@@ -40,9 +40,9 @@ def as_rgb(image: Any) -> np.ndarray:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3):
-        kind, expected = ("tensor", "(3, H, W)") if is_tensor else ("array", "(H, W, 3)")
+        kind, expected = ("a tensor", "(3, H, W)") if is_tensor else ("an array", "(H, W, 3)")
         shape = tuple(getattr(image, "shape", array.shape))
-        raise ValueError(f"image is a {kind} of shape {shape}; expected {expected}, one channel, or (H, W).")
+        raise ValueError(f"image is {kind} of shape {shape}; expected {expected}, one channel, or (H, W).")
     if array.dtype == bool:
         array = array.astype(np.float32)
     if np.issubdtype(array.dtype, np.floating):
@@ -113,9 +113,7 @@ def draw_box(
     right_limit, bottom_limit = ax.get_xlim()[1], ax.get_ylim()[0]
     top, left, bottom, right = (float(side) for side in box)
     if not (top < bottom and left < right):
-        raise ValueError(
-            f"box is {tuple(box)}; expected (top, left, bottom, right), top < bottom, left < right."
-        )
+        raise ValueError(f"box is {tuple(box)}; expected (top, left, bottom, right), top < bottom, left < right.")
     top, left = (-0.5 if math.isinf(side) else side - 0.5 for side in (top, left))
     bottom = bottom_limit if math.isinf(bottom) else bottom - 0.5
     right = right_limit if math.isinf(right) else right - 0.5

@@ -17,6 +17,7 @@ from course_utils.plotting.images import as_rgb, to_numpy
 
 VOID_COLOR = (230, 230, 230)
 _HATCH = {"hatch": "//////", "edgecolor": "#555555", "linewidth": 0}
+_OUTLINE_WIDTHS = ([0.15, 0.6], [0.7, 0.15])  # points, thinner where boundaries crowd: they must not hide the colours
 _LABEL_ROOM = 1 / 14  # a name needs a disc of this share of the image's width
 
 
@@ -61,9 +62,7 @@ def draw_overlay(
     labels = _check(mask, palette, classes, ignore_index)
     photo = as_rgb(image)
     if photo.shape[:2] != labels.shape:
-        raise ValueError(
-            f"mask is {labels.shape} (H, W) but image is {photo.shape[:2]}; resize one (a mask: nearest)."
-        )
+        raise ValueError(f"mask is {labels.shape} (H, W) but image is {photo.shape[:2]}; resize one (a mask: nearest).")
     colors = _colored(labels, palette, ignore_index)
     opacity = np.where(labels == ignore_index, 0.0, alpha)[..., None]
     blend = (1 - opacity) * photo + opacity * colors
@@ -129,9 +128,7 @@ def _check(mask: Any, palette: Any, classes: Sequence[str], ignore_index: int) -
         )
     unknown = [index for index in _present(labels, ignore_index) if not 0 <= index < len(classes)]
     if unknown:
-        raise ValueError(
-            f"mask has labels {unknown}; expected 0…{len(classes) - 1} or {ignore_index} (void)."
-        )
+        raise ValueError(f"mask has labels {unknown}; expected 0…{len(classes) - 1} or {ignore_index} (void).")
     return labels
 
 
@@ -160,7 +157,10 @@ def _finish(
     has_void = bool((labels == ignore_index).any())
     if has_void:
         ax.add_patch(PathPatch(void_path(labels, ignore_index), facecolor="none", **_HATCH))
-    outlines = LineCollection(boundary_segments(labels), colors="black", linewidths=0.7)
+    segments = boundary_segments(labels)
+    crowding = np.abs(np.diff(segments, axis=1)).sum() / labels.size  # pixel sides that are a boundary, per pixel
+    width = np.interp(crowding, *_OUTLINE_WIDTHS)
+    outlines = LineCollection(segments, colors="black", linewidths=width)
     ax.add_collection(outlines, autolim=False)
     ax.set_axis_off()
     if title is not None:

@@ -138,6 +138,7 @@ RIGHT: list[tuple[Callable, Document]] = [
         document(text("https://example.org/home/x, a/tmp/b, `~/work/x`, 1/work/2, a:\\n")),
     ),
     (output_rules.marked_outputs, document(code("1"), exercise=True)),
+    (output_rules.executed, document(code("assert True"), exercise=True)),
 ]
 
 
