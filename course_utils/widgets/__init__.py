@@ -1,0 +1,11 @@
+"""Explorers: pictures that answer to the mouse and the keyboard, drawn in the browser.
+
+A lesson makes one from tensors and ends its cell with it:
+
+    SlidingWindowExplorer(image, {32: scores}, ["tabby", "lynx"], window=224)
+"""
+
+from course_utils.widgets.receptive_field import ReceptiveFieldExplorer
+from course_utils.widgets.sliding_window import SlidingWindowExplorer
+
+__all__ = ["ReceptiveFieldExplorer", "SlidingWindowExplorer"]
