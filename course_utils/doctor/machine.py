@@ -12,8 +12,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
-from course_utils.data.cache import cache_dir
-from course_utils.doctor.findings import Finding, broken, fine, optional
+from course_utils.doctor.findings import Finding, broken, fine, install, optional
 
 ENOUGH_MEMORY, ENOUGH_DISK = 4.0, 2.0
 """GB: what the lessons take at most, and a pretrained VGG16 with room to spare."""
@@ -47,6 +46,10 @@ def check_memory(total: float | None = None) -> Finding:
 
 def check_cache() -> list[Finding]:
     """Whether downloads can be kept, and what is kept."""
+    try:
+        from course_utils.data.cache import cache_dir
+    except Exception as error:  # whatever a broken numpy or Pillow raises
+        return [broken(f"course_utils.data can't be imported: {error}", install("numpy", "pillow"))]
     folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
