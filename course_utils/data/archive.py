@@ -1,12 +1,10 @@
 """Unpacking of archives that come from elsewhere: nothing lands outside the folder, all of it lands or nothing."""
 
-import lzma
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
@@ -15,8 +13,6 @@ from uuid import uuid4
 
 _CHUNK = 1 << 16
 _SMALL = 64 << 20  # bytes that any archive may unpack to
-# What zipfile and tarfile raise when they read a damaged or locked archive.
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, OSError)
 
 Entry = tuple[str, IO[bytes] | None]  # name in the archive, and its bytes or None for a folder
 
@@ -48,15 +44,17 @@ def extract(
     if os.path.lexists(folder):
         raise FileExistsError(f"folder: {folder} exists already. Delete it or name another one.")
     limit = min(max_bytes, max(max_ratio * archive.stat().st_size, _SMALL))
-    folder.parent.mkdir(parents=True, exist_ok=True)
     unpacked = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
-    unpacked.mkdir()
     try:
+        unpacked.mkdir(parents=True)
         _unpack(archive, unpacked, limit)
         unpacked.rename(folder)
-    except BaseException:
-        shutil.rmtree(unpacked)
-        raise
+    except OSError as error:
+        problem = f"Cannot unpack {archive} into {folder}: {error.strerror}. Make room there or name another folder."
+        raise OSError(error.errno, problem) from error
+    finally:
+        if unpacked.is_dir():
+            shutil.rmtree(unpacked)
     return folder
 
 
@@ -124,8 +122,21 @@ def _zip_entries(archive: Path) -> Iterator[Entry]:
                 yield info.filename, stream
 
 
+class _Member(tarfile.TarInfo):
+    """An entry of a tar. Only a block of zeros ends the archive; tarfile would stop at a damaged header as well."""
+
+    @classmethod
+    def fromtarfile(cls, file: tarfile.TarFile) -> "_Member":
+        try:
+            return super().fromtarfile(file)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
+
+
 def _tar_entries(archive: Path) -> Iterator[Entry]:
-    with tarfile.open(archive) as file:
+    with tarfile.open(archive, tarinfo=_Member) as file:
         for member in file:
             if member.isdir():
                 yield member.name, None
@@ -134,9 +145,6 @@ def _tar_entries(archive: Path) -> Iterator[Entry]:
                     yield member.name, stream
             else:
                 raise _not_a_file(archive, member.name)
-        # An archive ends with a block of zeros; one that was cut off between two files does not.
-        if file.fileobj.tell() == file.offset:
-            raise EOFError("its end is missing")
         while file.fileobj.read(_CHUNK):  # to the end, where the checksum of the compressed data stands
             pass
 
@@ -147,10 +155,12 @@ def _not_a_file(archive: Path, name: str) -> ArchiveError:
 
 @contextmanager
 def _reading(archive: Path) -> Iterator[None]:
-    """Turn the many errors that a damaged archive causes while it is read into one."""
+    """Turn whatever a damaged archive makes zipfile, tarfile and the decompressors raise into one error."""
     try:
         yield
-    except _DAMAGED as error:
+    except ArchiveError:
+        raise
+    except Exception as error:
         raise ArchiveError(
             f"{archive} cannot be read: {error or type(error).__name__}. Delete it and download it again."
         ) from error

@@ -125,7 +125,7 @@ def _total(headers: Message) -> int | None:
 
 def _read(response: Any, source: str) -> bytes:
     try:
-        return response.read(_CHUNK)
+        return response.read1(_CHUNK)  # what has come, so that a broken connection loses nothing
     except (OSError, http.client.HTTPException) as error:
         raise _failure(error, source) from error
 

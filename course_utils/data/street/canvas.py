@@ -67,10 +67,9 @@ class Canvas:
         self._odd_rows, self._odd_columns = 2 * self._rows + 1, 2 * self._columns + 1
         self._region = 0
 
-    def new_region(self) -> int:
+    def new_region(self) -> None:
         """Start an object: void is drawn where two regions touch, on the one that was started first."""
         self._region += 1
-        return self._region
 
     def part(self, label: int, colour: RGB, depth: int, *, texture: int = 0, glows: bool = False) -> int:
         """Enter a part of the current object into the tables and give its number.

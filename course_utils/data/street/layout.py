@@ -33,10 +33,10 @@ class _Street:
         self.end = draws.between(55_000, 110_000)
         self.crossing = draws.between(7000, 22_000) if draws.one_in(3) else 0
 
-    def first_visible(self, x: int, margin: int = 5) -> int:
-        """The distance from which an object at X = x stands inside the picture."""
+    def first_visible(self, x: int) -> int:
+        """The distance from which X = x is in the picture, 5 pixels from its edge."""
         vanish = self.vanish * VIEW_WIDTH // 1024
-        room = (vanish if x < 0 else VIEW_WIDTH - vanish) - margin
+        room = (vanish if x < 0 else VIEW_WIDTH - vanish) - 5
         return VIEW_FOCAL * abs(x) // room + 1
 
     def depth(self, x: int, near: int, far: int) -> int:

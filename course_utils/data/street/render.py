@@ -57,21 +57,18 @@ def render(scene: Scene, height: int, width: int, draws: Draws) -> tuple[np.ndar
 def _paint_shadow(canvas: Canvas, camera: Camera, thing: Car | Person | Tree | Pole, sun: int, ground: range) -> None:
     """Darken the ground under a thing and, when the sun shines, beside it."""
     if isinstance(thing, Car):
-        long = thing.width if thing.view == "side" else thing.length
-        wide = thing.length if thing.view == "side" else thing.width
+        across = thing.view == "side"
+        wide, long = (thing.length, thing.width) if across else (thing.width, thing.length)
+        near = thing.z
     else:
-        wide = 2 * thing.spread if isinstance(thing, Tree) else 400
-        long = wide
-    start, near = thing.z, thing.z
-    if not isinstance(thing, Car):
+        wide = long = 2 * thing.spread if isinstance(thing, Tree) else 400
         near = thing.z - long // 2
-    far = near + long
-    cast = -sun * thing.height * 5 // 8
-    left, right = thing.x - wide // 2 + min(cast, 0), thing.x + wide // 2 + max(cast, 0)
-    middle = (camera.column(left, start) + camera.column(right, start)) // 2
-    rx = max((camera.column(right, start) - camera.column(left, start)) // 2, 1)
-    top, bottom = camera.row(0, far), camera.row(0, near)
-    canvas.shadow(middle, (top + bottom + 1) // 2, rx, max((bottom - top + 1) // 2, 1), ground)
+    reach = -sun * thing.height * 5 // 8
+    left = camera.column(thing.x - wide // 2 + min(reach, 0), thing.z)
+    right = camera.column(thing.x + wide // 2 + max(reach, 0), thing.z)
+    top, bottom = camera.row(0, near + long), camera.row(0, near)
+    rx, ry = max((right - left) // 2, 1), max((bottom - top + 1) // 2, 1)
+    canvas.shadow((left + right) // 2, (top + bottom + 1) // 2, rx, ry, ground)
 
 
 def _depth(ids: np.ndarray, distance: np.ndarray, depths: Depths) -> np.ndarray:
@@ -89,11 +86,10 @@ def _borders(region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     height, width = region.shape
     offset = np.zeros((height, width), dtype=np.int64)
-    step = {"up": -width, "down": width, "left": -1, "right": 1}
-    np.copyto(offset[1:], step["up"], where=region[1:] < region[:-1])
-    np.copyto(offset[:-1], step["down"], where=region[:-1] < region[1:])
-    np.copyto(offset[:, 1:], step["left"], where=region[:, 1:] < region[:, :-1])
-    np.copyto(offset[:, :-1], step["right"], where=region[:, :-1] < region[:, 1:])
+    np.copyto(offset[1:], -width, where=region[1:] < region[:-1])  # the pixel above is in front
+    np.copyto(offset[:-1], width, where=region[:-1] < region[1:])
+    np.copyto(offset[:, 1:], -1, where=region[:, 1:] < region[:, :-1])
+    np.copyto(offset[:, :-1], 1, where=region[:, :-1] < region[:, 1:])
     behind = np.flatnonzero(offset)
     return behind, behind + offset.reshape(-1)[behind]
 
@@ -116,7 +112,7 @@ def _colour(
     grit = _crop(grit, light.patch, height, width).astype(np.int16) - 128
     image += texture.astype(np.int16).take(ids) * grit >> 7
 
-    # Haze: half of the colour at haze_distance, in 1/128; never all of it, nor of what glows.
+    # Haze: half of the colour at haze_distance, in 1/128, and never all of it.
     z = np.arange((FAR >> 9) + 1) << 9
     thickness = np.minimum(128 * z // (z + light.haze_distance), 100).astype(np.int16)
     haze = thickness.take(depth >> 9)
