@@ -115,7 +115,7 @@ def test_a_line_plot_is_lossless(shown: list) -> None:
 
 
 def test_the_picture_is_opaque_whatever_the_figure(shown: list) -> None:
-    fig = Figure(facecolor="none")
+    fig = Figure(facecolor=(0, 0, 0, 0))
     fig.subplots().set_facecolor("none")
     show(fig, alt="A transparent pair of axes.")
     pixels = np.asarray(picture_of(shown[0]).convert("RGBA"))

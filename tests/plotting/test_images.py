@@ -42,6 +42,10 @@ def test_one_channel_is_grey(size: tuple[int, int], seed: int) -> None:
         np.testing.assert_array_equal(as_rgb(image), expected)
 
 
+def test_floats_are_rounded_to_the_nearest_grey() -> None:
+    assert as_rgb(np.array([[0.4, 0.6, 254.4, 254.6]]) / 255)[0, :, 0].tolist() == [0, 1, 254, 255]
+
+
 def test_a_bool_mask_is_black_and_white() -> None:
     assert as_rgb(np.array([[True, False]])).tolist() == [[[255, 255, 255], [0, 0, 0]]]
 
