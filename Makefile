@@ -26,8 +26,8 @@ environment:
 	$(RUN) setup_env lab test grade
 
 test-floor: environment  ## run the tests with the oldest versions that pyproject.toml allows
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-floor
-	$(BIN)/uv pip install --quiet --python .venv-floor --resolution lowest-direct --editable '.[test]'
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python .venv-floor
+	$(BIN)/uv pip install --quiet --python .venv-floor --resolution lowest-direct --editable '.[test,grade]' uv
 	.venv-floor/bin/python -m pytest -n 2 --dist loadscope -m 'not slow and not browser'
 
 test-colab: environment  ## run the notebooks in a replica of Google Colab (needs Python 3.13)
