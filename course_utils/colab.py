@@ -33,13 +33,13 @@ def install_beside(requirements: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text("".join(f"{name}=={held}\n" for name, held in installed_versions().items()))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--constraint", constraints, *requirements]
-        pip = subprocess.run(command, capture_output=True, text=True)
+        command = [sys.executable, "-m", "pip", "install", "--constraint", constraints, *requirements]
+        pip = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if pip.returncode:
         address = metadata("segmentation-course")["Project-URL"].split(", ")[1]
         raise RuntimeError(
             "the course can't be installed beside the packages of this runtime, and none of them was changed. "
-            f"Please report this at {address}/issues with what pip says:\n{pip.stderr.strip()}"
+            f"Please report this at {address}/issues with what pip says:\n{pip.stdout[-1500:].strip()}"
         )
     invalidate_caches()
 
