@@ -187,7 +187,8 @@ def test_any_chain_of_operations(chain, data):
     seen = effective_receptive_field(model, "", image, position)
     boxes = [axis(unit) for axis, unit in zip(field.axes, position, strict=True)]
     # Far from every border no tap reads padding. (A box may be empty: transposed convolutions can leave holes.)
-    inside = all(first >= 40 and last < side - 40 and first <= last for (first, last), side in zip(boxes, size, strict=True))
+    sides = zip(boxes, size, strict=True)
+    inside = all(40 <= first <= last < side - 40 for (first, last), side in sides)
     for axis, (first, last) in enumerate(boxes):
         pixels = seen.sum(1 - axis).nonzero().flatten().tolist()
         assert all(first <= pixel <= last for pixel in pixels)
