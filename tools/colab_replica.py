@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ REPLICA = ROOT / ".venv-colab"
 INSTALL_LIMIT = 60.0
 """Seconds that the first cell may take on Colab."""
 CELL_TIMEOUT = 300
+TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ReplicaError(Exception):
@@ -152,7 +154,7 @@ def run(notebook: Path, python: Path, source: Path) -> Run:
         try:
             client.execute(env=_environment(source, Path(folder)), cwd=folder)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            raise ReplicaError(str(error)) from None
+            raise ReplicaError("a cell failed:\n" + TERMINAL_COLOR.sub("", str(error))[-3000:]) from None
         finally:
             after = versions(python)
             remove(python, after.keys() - before.keys())
