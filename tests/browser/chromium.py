@@ -36,9 +36,7 @@ def chromium() -> Iterator[Browser]:
     """
     executable = find_chromium()
     if executable is None:
-        raise FileNotFoundError(
-            f"no browser: install Debian's chromium package ({', '.join(NAMES)} not on PATH)"
-        )
+        raise FileNotFoundError(f"no browser: install Debian's chromium package ({', '.join(NAMES)} not on PATH)")
     # Chromium refuses to sandbox itself for root, which is who runs tests in a container.
     sandbox = [] if getattr(os, "geteuid", lambda: 1)() else ["--no-sandbox"]
     with sync_playwright() as playwright:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from tests.browser.lab import LabServer
 
 RUN_SECONDS = 300
 # The notebook that JupyterLab shows now; its methods are JupyterLab's own.
-CURRENT = "const panel = window.jupyterapp.shell.currentWidget;"
+CURRENT = "const panel = window.jupyterapp?.shell?.currentWidget;"
 SESSION = f"{CURRENT} const kernel = panel?.sessionContext?.session?.kernel;"
 
 
@@ -25,24 +26,19 @@ class NotebookPage:
     machine, and error message from the kernel.
     """
 
-    def __init__(
-        self, browser: Browser, server: LabServer, notebook: Path | nbformat.NotebookNode, **context
-    ):
+    def __init__(self, browser: Browser, server: LabServer, notebook: Path | nbformat.NotebookNode, **context):
         self.problems: list[str] = []
+        # What JupyterLab asked of the kernel. Its own status does not tell: widgets' messages are handled in a
+        # thread of the kernel that JupyterLab's status leaves out.
+        self._unanswered: dict[str, str] = {}
         self._name = self._copy(notebook, server.root)
-        self.context: BrowserContext = browser.new_context(
-            **{"viewport": {"width": 1400, "height": 1000}} | context
-        )
+        self.context: BrowserContext = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}} | context)
         self.page: Page = self.context.new_page()
         self._listen()
         # A workspace of its own: nothing is restored from the notebook before.
         workspace = uuid.uuid4().hex
-        self.page.goto(
-            f"{server.url}/lab/workspaces/{workspace}/tree/{self._name}?reset&token={server.token}"
-        )
-        self.page.wait_for_function(
-            f"() => {{ {SESSION} return kernel?.status === 'idle'; }}", timeout=90_000
-        )
+        self.page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{self._name}?reset&token={server.token}")
+        self.page.wait_for_function(f"() => {{ {SESSION} return kernel?.status === 'idle'; }}", timeout=90_000)
 
     def __enter__(self) -> NotebookPage:
         return self
@@ -59,18 +55,18 @@ class NotebookPage:
         self.page.set_default_timeout(30_000)
 
     def wait_until_idle(self, seconds: float = 60) -> None:
-        """Wait until the kernel has been idle, and no cell waiting, for a quarter of a second."""
-        self.page.wait_for_function(
-            f"""async () => {{
-                {SESSION}
-                const idle = () => kernel.status === 'idle'
-                    && !document.querySelector('.jp-Notebook .jp-InputPrompt[data-prompt="*"]');
-                if (!idle()) return false;
-                await new Promise(done => setTimeout(done, 250));
-                return idle();
-            }}""",
-            timeout=seconds * 1000,
-        )
+        """Wait until the kernel has answered everything, and nothing new was asked for a quarter of a second.
+
+        Raises:
+            TimeoutError: it has not, after so many seconds.
+        """
+        deadline, quiet_since = time.monotonic() + seconds, time.monotonic()
+        while time.monotonic() - quiet_since < 0.25:
+            self.page.wait_for_timeout(25)
+            if self._unanswered:
+                quiet_since = time.monotonic()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"after {seconds} s the kernel still works on: {self._unanswered.values()}")
 
     def cell_problems(self) -> list[str]:
         """Code cells that were not run, or that ended in an error."""
@@ -89,6 +85,11 @@ class NotebookPage:
                     problems.append(f"code cell {number} ({start}): {output['ename']}: {output['evalue']}")
         return problems
 
+    def cell_states(self) -> tuple[int, int]:
+        """Number of cells, and which of them is selected."""
+        states = f"() => {{ {CURRENT} return [panel.content.widgets.length, panel.content.activeCellIndex]; }}"
+        return tuple(self.page.evaluate(states))
+
     def check(self) -> None:
         """Raise AssertionError that lists all that went wrong so far."""
         problems = [*self.cell_problems(), *self.problems]
@@ -101,7 +102,7 @@ class NotebookPage:
                 let text = '';
                 const future = kernel.requestExecute({{code, store_history: false}});
                 future.onIOPub = message => {{
-                    if (message.header.msg_type === 'stream') text += message.content.text;
+                    if (message.content.name === 'stdout') text += message.content.text;
                 }};
                 await future.done;
                 return text;
@@ -113,9 +114,7 @@ class NotebookPage:
     def use_theme(self, dark: bool) -> None:
         """Switch JupyterLab to its light or dark theme."""
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-        self.page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
-        )
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         light = "false" if dark else "true"
         self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
 
@@ -153,9 +152,18 @@ class NotebookPage:
 
     def _on_websocket(self, socket: WebSocket) -> None:
         if "/api/kernels/" in socket.url:
-            socket.on("framereceived", self._on_kernel_frame)
+            socket.on("framesent", self._on_request_to_kernel)
+            socket.on("framereceived", self._on_answer_of_kernel)
 
-    def _on_kernel_frame(self, frame: str | bytes) -> None:
-        problem = problem_in(decode(frame))
+    def _on_request_to_kernel(self, frame: str | bytes) -> None:
+        message = decode(frame)
+        if message["channel"] == "shell":
+            self._unanswered[message["header"]["msg_id"]] = message["header"]["msg_type"]
+
+    def _on_answer_of_kernel(self, frame: str | bytes) -> None:
+        message = decode(frame)
+        if message["content"].get("execution_state") == "idle":
+            self._unanswered.pop(message["parent_header"].get("msg_id"), None)
+        problem = problem_in(message)
         if problem:
             self.problems.append(problem)

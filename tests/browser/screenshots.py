@@ -41,17 +41,13 @@ def save_screenshots(
 
 
 def _show_only_the_notebook(opened: NotebookPage) -> None:
-    opened.page.evaluate(
-        "() => window.jupyterapp.commands.execute('application:set-mode', {mode: 'single-document'})"
-    )
+    opened.page.evaluate("() => window.jupyterapp.commands.execute('application:set-mode', {mode: 'single-document'})")
     opened.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     opened.wait_until_idle()
 
 
 def _save_pages(opened: NotebookPage, folder: Path, width: int) -> None:
-    height = opened.page.evaluate(
-        "() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight + 150"
-    )
+    height = opened.page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight + 150")
     # Chromium paints no more than 16384 pixels in one piece.
     height = min(height, 16_000)
     opened.page.set_viewport_size({"width": width, "height": height})
@@ -62,18 +58,14 @@ def _save_pages(opened: NotebookPage, folder: Path, width: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Run a notebook in JupyterLab and save pictures of its cells."
-    )
+    parser = argparse.ArgumentParser(description="Run a notebook in JupyterLab and save pictures of its cells.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--theme", choices=("light", "dark"), default="light")
     parser.add_argument("--width", type=int, default=1200, help="of the browser window, in CSS pixels")
     parser.add_argument("--scale", type=float, default=2, help="device pixels per CSS pixel")
     options = parser.parse_args()
-    problems = save_screenshots(
-        options.notebook, options.folder, options.theme == "dark", options.width, options.scale
-    )
+    problems = save_screenshots(options.notebook, options.folder, options.theme == "dark", options.width, options.scale)
     print(f"pictures are in {options.folder}")
     print("\n".join(problems) or "nothing went wrong")
     raise SystemExit(bool(problems))
