@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import pty
@@ -27,6 +26,7 @@ UNFINISHED = {"state": "unfinished"}
 
 # What uv says on the way to success; the rest of its output is shown only if it fails for a reason not known here.
 PROGRESS = ("Resolved", "Downloading", "Downloaded", "Building", "Built", "Prepared", "Uninstalled", "Installed")
+NO_VENV = re.compile(r"ensurepip is not\s+available|No module named '?(venv|ensurepip)")
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded", re.I)
 READ_ONLY = re.compile(r"Permission denied|Read-only file system", re.I)
 NETWORK = re.compile(
@@ -112,12 +112,6 @@ class Environment:
             raise
 
     def _create(self) -> None:
-        missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
-        if missing:
-            raise SetupError(
-                f"{sys.executable} has no module {missing[0]}, so it can't make a virtual environment. Install it "
-                "(Debian, Ubuntu: apt-get install python3-venv) or name another Python: make lab PYTHON=…"
-            )
         print(f"Making .venv with Python {sysconfig.get_python_version()} …", flush=True)
         if self.folder.exists():
             shutil.rmtree(self.folder)
@@ -201,11 +195,16 @@ def process_environment(python: Path) -> dict[str, str]:
 
 def diagnose(output: str, folder: Path) -> SetupError:
     """The error for a command that failed with this output: one line for the usual causes, else all it said."""
-    if DISK_FULL.search(output):
-        free = shutil.disk_usage(folder.parent).free / 1e9
+    free = shutil.disk_usage(folder.parent).free / 1e9
+    if DISK_FULL.search(output) or free < 0.05:  # making a venv hides why it failed
         return DiskFull(
             f"the disk is full: {free:.1f} GB are free in {folder.parent}, and the course needs about 7 GB there and "
             "in uv's cache (a quota counts too). Free some space and run the same command again."
+        )
+    if NO_VENV.search(output):
+        return SetupError(
+            f"{sys.executable} can't make virtual environments: a part of Python is missing. Install it "
+            "(Debian, Ubuntu: apt-get install python3-venv) or name another Python: make lab PYTHON=…"
         )
     if READ_ONLY.search(output):
         return SetupError(

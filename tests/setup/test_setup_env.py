@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -149,14 +149,28 @@ def test_an_environment_made_by_hand_is_built_upon_and_never_removed(fake):
     assert fake.commands() == []
 
 
-@pytest.mark.parametrize("missing", ["venv", "ensurepip"])
-def test_a_python_without_venv_is_told_from_the_start(fake, monkeypatch, missing):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else real(name))
-    with pytest.raises(SetupError, match=f"no module {missing}.*apt-get install python3-venv"):
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The virtual environment was not created successfully because ensurepip is not\navailable.",  # Debian
+        "/usr/bin/python3: No module named venv",
+        "ModuleNotFoundError: No module named 'ensurepip'",
+    ],
+)
+def test_a_python_without_venv_is_told(fake, words):
+    fake.behave(venv=f'echo "{words}"; exit 1')
+    with pytest.raises(SetupError, match="apt-get install python3-venv") as caught:
         fake.environment.ensure("lab")
-    assert fake.commands() == []
+    assert "\n" not in str(caught.value) and str(fake.interpreter) in str(caught.value)
     assert not fake.environment.folder.exists()
+
+
+def test_a_full_disk_is_told_though_venv_hides_it(fake, monkeypatch):
+    usage = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 10**6))
+    fake.behave(venv='echo "Error: Command ensurepip returned non-zero exit status 1."; exit 1')
+    with pytest.raises(DiskFull):
+        fake.environment.ensure("lab")
 
 
 def test_a_disk_that_fills_up_at_the_very_end_is_told_too(fake):
@@ -175,8 +189,8 @@ def test_a_stamp_that_was_broken_off_means_a_fresh_start(fake):
 
 
 def test_a_read_only_checkout_is_told():
-    error = setup_env.diagnose("OSError: [Errno 30] Read-only file system: '.venv'", Path("/x/.venv"))
-    assert "/x can't be written to" in str(error)
+    error = setup_env.diagnose("OSError: [Errno 30] Read-only file system: '.venv'", Path("/usr/.venv"))
+    assert "/usr can't be written to" in str(error)
 
 
 def test_progress_is_shown_and_the_rest_is_not(fake, capfd):
