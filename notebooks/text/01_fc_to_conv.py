@@ -357,9 +357,9 @@ print(f"that is {in_crops / in_one_pass:.1f} times fewer")
 assert 11 < in_crops / in_one_pass < 12.25
 
 # %% [markdown]
-# The clock shows less than 11.2 on many machines. Part of the reason is the 7×7 convolution itself. A library stores
-# weights in the order that suits its fast convolution kernel. fc6's 103 million weights (411 MB) are put into that order
-# *at every call*, however few outputs there are. As a fully connected layer, the same sum needs no such step:
+# The clock shows less than 11.2 on many machines. Part of the reason is the 7×7 convolution itself. Compare it with the
+# fully connected layer at *one* position: the same 103 million weights, the same 103 million products. What takes longer
+# can only be preparation, most likely bringing 411 MB of weights into the order that the fast convolution wants, at every call:
 
 # %%
 def seconds(function, repeats=3):
@@ -386,8 +386,8 @@ print(f"fc6 for one position: {as_matrix:.0f} ms as a matrix, {as_kernel:.0f} ms
 # along the height, and along both, and run it again. With the unshifted pass that makes **four** passes. Their scores
 # interlace to a grid of stride 16.
 #
-# (The lecture that the documents follow speaks of forwarding "twice". Two passes give the scores at (0, 0) and
-# (16, 16): half of the grid.)
+# (Two passes, unshifted and shifted both ways, would not do: they hold the scores at (0, 0) and (16, 16), about half of
+# the grid.)
 #
 # **Predict** the size of the score map for 384×576 at stride 16, and at stride 8.
 
@@ -430,8 +430,8 @@ SlidingWindowExplorer(cat_photo, {stride: score_map[rows] for stride, score_map 
 
 # %% [markdown]
 # **Three things to try.** Find the window with the highest score for *Egyptian cat*. At stride 8, look for a pattern of
-# stripes: neighbouring scores come from different passes, and the padding makes those disagree a little. Compare
-# *one pass* with *own crop* in a corner and in the middle.
+# stripes: neighbouring scores come from different passes, and the padding makes those disagree a little. At stride 32,
+# compare *score in this map* with *score of this crop alone*, in a corner and in the middle.
 
 # %% [markdown]
 # ## 7. What one score sees
@@ -589,8 +589,8 @@ assert sure[384] < sure[224]
 
 # %% [markdown]
 # Not here. The answers stay right, but the network gets *less* sure the more positions we average. Enlarging pushes the object out of the
-# window: each window sees a piece of a cat, and pieces are ambiguous. Averaging helps when windows still
-# hold the object, and then only a little. Two photos are not a benchmark; they are enough to distrust "often".
+# window: each window sees a piece of a cat, and pieces are ambiguous. Two photos are not a benchmark; they are
+# enough to ask "when?" of an "often".
 
 # %% [markdown]
 # ## 9. What the documents say, measured

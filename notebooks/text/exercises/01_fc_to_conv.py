@@ -210,7 +210,7 @@ assert receptive_field_size(vgg16) == 404
 # ### BEGIN SOLUTION
 # The direction is right: one pass shares the work of overlapping windows. But the scores are not the same: VGG16 pads every
 # convolution with zeros, a crop meets those zeros at its own border and the whole photo does not. Lesson 01 measured relative
-# differences of 22 to 33 % of the scores with random weights, and 56 % in a trained network whose best class still agreed at 99 % of the positions. So a test
+# differences of 22 to 34 % of the scores with random weights, and 56 % in a trained network whose best class still agreed at 99 % of the positions. So a test
 # of the best class shows that decisions agree, on one photo, and nothing about scores. Eleven is the ratio of multiply-adds for
 # 36 windows at 384 pixels; the clock gives another number, and a larger photo another ratio. I would ask for (1) the relative
 # difference of all scores, and the share of equal decisions, over a few hundred photos; (2) the time of both on the production
