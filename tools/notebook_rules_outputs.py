@@ -52,9 +52,9 @@ def output_alt_text(document: Document) -> Iterator[str]:
         html = image_texts(data.get("text/html", ""))
         if any(not readable(text) for text in html):
             yield f"cell {number}: a picture has no alternative text of three words or more; use show(fig, alt=…)."
-        if any(kind.startswith("image/") for kind in data) and not readable(data.get("text/plain")):
+        if any(kind.startswith("image/") for kind in data) and not html:
             shown = data.get("text/plain", "nothing")
-            yield f"cell {number}: a picture has {shown:.40} for its text; use show(fig, alt=…)."
+            yield f"cell {number}: a picture has {shown:.40} for its text, and no <img alt=…>; use show(fig, alt=…)."
 
 
 def no_absolute_paths(document: Document) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import tempfile
@@ -76,7 +77,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     notebook.metadata = standard_metadata()
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
-            _drop_live_widget(output, number)
+            _keep_only_picture(output, number)
 
 
 def _run_cells(notebook: NotebookNode, folder: Path, scratch: Path) -> None:
@@ -104,15 +105,22 @@ def _run_cells(notebook: NotebookNode, folder: Path, scratch: Path) -> None:
         raise NotebookFailure(f"cell {started[-1] + 1} failed:\n{_indent(report)}") from None
 
 
-def _drop_live_widget(output: NotebookNode, number: int) -> None:
-    """Leave only the picture of a widget: without a kernel, readers show "model not found" in place of the widget."""
+def _keep_only_picture(output: NotebookNode, number: int) -> None:
+    """Leave the picture of a widget: without a kernel, readers would show "model not found" in place of the widget.
+
+    The picture stays as image/png and is also written as HTML, in which alone readers find its alternative text.
+    """
     data = output.get("data", {})
-    if data.pop(_WIDGET, None) is not None and "image/png" not in data:
-        shown = data.get("text/plain", "")
+    if data.pop(_WIDGET, None) is None:
+        return
+    text = data.get("text/plain", "")
+    if "image/png" not in data:
         raise NotebookFailure(
-            f"cell {number} shows a widget without a static picture ({shown:.60}); give it an image/png in its "
+            f"cell {number} shows a widget without a static picture ({text:.60}); give it an image/png in its "
             "_repr_mimebundle_, or readers of the saved notebook see nothing."
         )
+    source = "data:image/png;base64," + data["image/png"].replace("\n", "")
+    data["text/html"] = f'<img alt="{html.escape(text)}" style="max-width:100%;height:auto" src="{source}">'
 
 
 def _indent(text: str) -> str:

@@ -19,6 +19,8 @@ BADGE = f"[![Open in Colab](badge.svg)]({COLAB}{repository_name()}/blob/{BRANCH}
 TITLE = f"# Sample\n\n{BADGE}"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 
+WINDOW = "A window slides over the photo of a cat."
+
 
 def text(source: str) -> NotebookNode:
     """A text cell."""
@@ -54,7 +56,7 @@ def right_lesson() -> list[NotebookNode]:
         code(
             "show(fig, alt='Two lines that cross at zero.')",
             shown(text_html='<img alt="Two lines that cross at zero." src="data:image/png;base64,AAAA/tmp/AAAA">'),
-            shown(image_png=PIXEL, text_plain="A window slides over the photo of a cat."),
+            shown(image_png=PIXEL, text_plain=WINDOW, text_html=f'<img alt="{WINDOW}" src="data:image/png,{PIXEL}">'),
         ),
         text("## Further reading"),
     ]

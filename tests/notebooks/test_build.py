@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from tests.notebooks.samples import PIXEL
+from tools.notebook_document import image_texts
 from tools.notebook_paths import is_exercise, notebook_of, notebooks, source_of, sources
 from tools.notebook_text import cells_of, read_source, to_text
 from tools.notebooks import main
@@ -186,7 +187,7 @@ class Explorer(ipywidgets.IntSlider):
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)
         picture = {picture}
-        return bundle | picture | {{"text/plain": "A slider that stands at zero."}}
+        return bundle | picture | {{"text/plain": "A slider that stands at < 1 & > -1."}}
 
 
 Explorer()
@@ -197,7 +198,10 @@ def test_a_widget_is_saved_as_its_picture_alone(root: Path) -> None:
     write(root, "01_one", WIDGET.format(picture=f'{{"image/png": "{PIXEL}"}}'))
     main([], root)
     notebook = built(root)
-    assert set(notebook.cells[0].outputs[0].data) == {"image/png", "text/plain"}
+    data = notebook.cells[0].outputs[0].data
+    assert set(data) == {"image/png", "text/html", "text/plain"}
+    assert image_texts(data["text/html"]) == ["A slider that stands at < 1 & > -1."]
+    assert data["image/png"].strip() in data["text/html"]
     assert "widgets" not in notebook.metadata
 
 

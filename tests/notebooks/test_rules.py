@@ -88,8 +88,13 @@ WRONG: list[tuple[Callable, Document, str]] = [
     (output_rules.output_alt_text, document(code("1", shown(image_png=PIXEL))), "a picture has nothing"),
     (
         output_rules.output_alt_text,
-        document(code("1", shown(image_jpeg=PIXEL, text_plain="SlidingWindow(image=b'abc def ghi')"))),
-        "a picture has SlidingWindow",
+        document(code("1", shown(image_jpeg=PIXEL, text_plain="A sentence that no reader shows."))),
+        "a picture has A sentence",
+    ),
+    (
+        output_rules.output_alt_text,
+        document(code("1", shown(image_png=PIXEL, text_html=FRAME.format("Window(image=b'abc def ghi')")))),
+        "a picture has no alternative text",
     ),
     (output_rules.no_absolute_paths, document(text("see `/home/me/data`")), "cell 1 has the absolute path /home/me"),
     (output_rules.no_absolute_paths, document(code("open('/tmp/x')")), "absolute path /tmp/x"),

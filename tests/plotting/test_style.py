@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import combinations
 
 import matplotlib
@@ -59,3 +61,8 @@ def test_subplots_is_pyplots_but_pyplot_does_not_show_it() -> None:
     assert not axes[0, 0].spines["top"].get_visible()
     assert axes[0, 0].get_shared_x_axes().joined(axes[0, 0], axes[1, 2])
     assert plt.get_fignums() == before
+
+
+def test_plotting_loads_without_torch() -> None:
+    program = "import sys, course_utils.plotting; raise SystemExit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
