@@ -64,6 +64,17 @@ def test_a_broken_torch_is_named_and_the_rest_still_examined(tmp_path, code, rea
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_a_torchvision_of_another_torch_is_found(tmp_path):
+    folder = tmp_path / "torchvision"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("__version__ = '0.1'\n")
+    code = "def nms(*boxes):\n    raise RuntimeError('operator torchvision::nms does not exist')\n"
+    (folder / "ops.py").write_text(code)
+    result = doctor_in({"PYTHONPATH": str(tmp_path)})
+    assert result.returncode == 1
+    assert "✗ torch doesn't work: RuntimeError: operator torchvision::nms does not exist" in result.stdout
+
+
 def test_a_broken_numpy_does_not_stop_the_report(tmp_path):
     result = doctor_in(fake_package(tmp_path, "numpy", "raise ValueError('numpy.dtype size changed')"))
     assert result.returncode == 1
@@ -143,9 +154,14 @@ def test_missing_and_old_packages_are_fatal_with_a_command_that_mends_them(insta
 
 def test_packages_for_tests_and_grading_are_optional(installed):
     installed(nbgrader=None, hypothesis=None)
-    found = packages.check_packages()
-    assert marks(found) == "✓––"
-    assert "nbgrader" in found[-1].text or "nbgrader" in found[-2].text
+    good, tests, grading = packages.check_packages()
+    assert good.mark == "✓" and tests.mark == grading.mark == "–"
+    assert tests.text.endswith(": hypothesis") and grading.text.endswith(": nbgrader")
+
+
+def test_a_package_of_the_course_is_not_blamed_on_an_extra(installed):
+    installed(torch=None)
+    assert [each.text for each in packages.check_packages()] == ["torch is not installed"]
 
 
 def test_a_local_build_and_a_release_candidate_fit(installed):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -46,14 +48,17 @@ def wait_for(log: Path, text: str) -> None:
 def test_a_real_server_answers_and_stops(tmp_path, port, stop):
     log = tmp_path / "log"
     folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    keyboard, terminal = pty.openpty()  # JupyterLab heeds Ctrl-C where somebody can type
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", SERVE.format(port=port)],
             cwd=CHECKOUT,
             env=os.environ | folders,
+            stdin=terminal,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
         )
     try:
         wait_for(log, f"JupyterLab answers on port {port}, ")
@@ -68,8 +73,10 @@ def test_a_real_server_answers_and_stops(tmp_path, port, stop):
         process.wait(timeout=60)
         assert not lab.answers(port)
     finally:
-        if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        os.close(terminal)
+        os.close(keyboard)
 
 
 def test_the_first_lesson_is_there():
