@@ -41,8 +41,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_utils.data import load_photo
-from course_utils.fc_to_conv import convolutionalize, dense_scores
-from course_utils.fc_to_conv import shift_and_stitch, sliding_window_scores
+from course_utils.fc_to_conv import convolutionalize, dense_scores, shift_and_stitch, sliding_window_scores
 from course_utils.models import imagenet_classes, load_classifier, normalize
 from course_utils.plotting import draw_heatmap, draw_overlay, show, subplots
 from course_utils.receptive_field import effective_area, effective_receptive_field, receptive_field
