@@ -139,7 +139,7 @@ function render({ model, el }) {
 
   const strengths = legend(colors);
   const activations = legend(colors);
-  const image = figure("Image", new Stage({ role: "img" }), strengths.node, hint("Hover or drag: the nearest unit is chosen."));
+  const image = figure("Image", new Stage({ role: "img" }), strengths.node, hint("Hover or drag: the nearest unit is chosen. A small box is also shown enlarged."));
   const map = figure(
     "Feature map",
     new Stage({ role: "application", "aria-roledescription": "feature map", tabIndex: 0 }),
@@ -185,6 +185,7 @@ function render({ model, el }) {
   const keep = () => {
     const answer = model.get("_field");
     if (!answer.request) return;
+    fields.delete(String(answer.request));
     fields.set(String(answer.request), answer.error ? answer : readField(answer, colors));
     if (fields.size > MOST_FIELDS) fields.delete(fields.keys().next().value);
   };
@@ -192,7 +193,9 @@ function render({ model, el }) {
   // ipywidgets sends no message while one is being answered, and then only the newest values: so at most one
   // gradient is being computed, and none that nobody waits for.
   const ask = ({ unit }) => {
-    if (!fields.has(String(unit)) && String(model.get("_request")) !== String(unit)) update(model, { _request: unit });
+    const known = fields.get(String(unit));
+    // What failed is asked for again when the reader comes back to it.
+    if ((!known || known.error) && String(model.get("_request")) !== String(unit)) update(model, { _request: unit });
   };
 
   const maps = new Map();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -73,11 +74,11 @@ class ReceptiveFieldExplorer(Explorer):
     ) -> None:
         _check(networks, layers)
         pixels = torch.tensor(as_rgb(image)).permute(2, 0, 1) / 255
-        self.networks = dict(networks)
+        self.networks = {name: _twin(network) for name, network in networks.items()}
         self._inputs = {name: prepare(name, pixels) if prepare else pixels for name in networks}
         self.fields: dict[str, dict[str, ReceptiveField]] = {}
         self.activations: dict[str, dict[str, Tensor]] = {}
-        for name, network in networks.items():
+        for name, network in self.networks.items():
             inputs = self._inputs[name]
             self.activations[name] = mean_activations(network, layers[name], inputs)
             self.fields[name] = {layer: receptive_field(network, layer, inputs.shape) for layer in layers[name]}
@@ -89,7 +90,7 @@ class ReceptiveFieldExplorer(Explorer):
             layer=layers[first][0],
             _layers={
                 name: [
-                    _to_browser(networks[name], layer, field, self.activations[name][layer])
+                    _to_browser(self.networks[name], layer, field, self.activations[name][layer])
                     for layer, field in fields.items()
                 ]
                 for name, fields in self.fields.items()
@@ -188,6 +189,16 @@ class ReceptiveFieldExplorer(Explorer):
         mark_cell(grid, self.row, self.col)
         figure.colorbar(heat, ax=grid, orientation="horizontal", shrink=0.8, label="mean activation of the channels")
         return figure
+
+
+def _twin(network: nn.Module) -> nn.Module:
+    """Return a copy with the very same weights but layers of its own.
+
+    Requests come from the browser while a cell may be running or training the original, in another thread:
+    neither must meet the other's hooks or mode.
+    """
+    shared = {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]}
+    return copy.deepcopy(network, shared)
 
 
 def _to_browser(network: nn.Module, layer: str, field: ReceptiveField, activation: Tensor) -> dict[str, Any]:

@@ -167,9 +167,9 @@ function render({ model, el }) {
     position: "Position",
     window: "The window covers",
     size: model.get("_height") === model.get("_width") ? "Windows that fit each way" : "Windows that fit",
-    score: "Score in this map",
-    crop: "Score of this crop alone",
-    difference: "Map − crop",
+    score: "Score in one pass",
+    crop: "Score of its own crop",
+    difference: "Difference",
     pass: "Computed by",
   });
 
@@ -286,9 +286,9 @@ function describe(state, range, hasCrops) {
   return {
     position: [`row ${row}, column ${col}`, `of ${rows} × ${cols}`],
     window: [`rows ${top}–${top + window - 1}, columns ${left}–${left + window - 1}`],
-    size: height === width ? fit(height, rows) : [`${fit(height, rows)} down, ${fit(width, cols)} across`],
+    size: height === width ? fit(height, rows) : `${fit(height, rows)} down,\n${fit(width, cols)} across`,
     score: format(state.score, range),
-    crop: hasCrops ? (crop === null ? ["–", `known at stride ${state.coarsest}`] : format(crop, range)) : "",
+    crop: hasCrops ? (crop === null ? ["–", `only at stride ${state.coarsest}`] : format(crop, range)) : "",
     difference: hasCrops ? (crop === null ? "–" : signed(state.score - crop, range)) : "",
     pass: !state.shifts ? "" : factor === 1
       ? "the one pass"

@@ -85,7 +85,7 @@ class TestSlidingWindows:
         )
         assert sliding.position() == (1, 7)
         assert sliding.says("window") == "rows 8–39, columns 56–87"
-        assert sliding.says("size") == "(64 − 32) / 8 + 1 = 5 down, (96 − 32) / 8 + 1 = 9 across".replace("−", "-")
+        assert sliding.says("size") == "(64 − 32) / 8 + 1 = 5 down,\n(96 − 32) / 8 + 1 = 9 across".replace("−", "-")
         assert float(sliding.says("score")) == pytest.approx(expected[0], abs=1e-3)
         assert float(sliding.says("crop")) == pytest.approx(expected[1] + 0.125, abs=1e-3)
         assert float(sliding.says("difference")) == pytest.approx(-0.125, abs=1e-3)
