@@ -19,7 +19,7 @@ class Draws:
 
     >>> draws = Draws(seed=0, stream=7)
     >>> [draws.below(10) for _ in range(8)]
-    [7, 6, 9, 0, 6, 5, 7, 5]
+    [1, 7, 5, 9, 9, 4, 2, 0]
     """
 
     def __init__(self, seed: int, stream: int):
