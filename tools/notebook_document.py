@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from tools.notebook_paths import ROOT, is_exercise
 
 _OBJECT = re.compile(r"^\w+\(|<|0x[0-9a-fA-F]{6}")
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def right_lesson() -> list[NotebookNode]:
         text("### A detail\n\n`# not a heading`\n\n```\n# nor this\n```"),
         code(
             "show(fig, alt='Two lines that cross at zero.')",
-            shown(text_html='<img alt="Two lines that cross at zero." src="data:image/png;base64,AAAA/tmp/AAAA">'),
+            shown(text_html='<img alt="Two lines that cross at zero." src="data:image/png;base64,/tmp/AAAA">'),
             shown(image_png=PIXEL, text_plain=WINDOW, text_html=f'<img alt="{WINDOW}" src="data:image/png,{PIXEL}">'),
         ),
         text("## Further reading"),

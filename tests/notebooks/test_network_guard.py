@@ -40,6 +40,10 @@ for host in ("localhost", "127.0.0.1"):
     except urllib.error.HTTPError as error:
         assert error.code == 501  # the server was reached
 socket.gethostbyname(socket.gethostname())
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("listener")
+listener.listen()
+socket.socket(socket.AF_UNIX).connect("listener")
 left, right = socket.socketpair()
 left.sendall(b"x")
 assert right.recv(1) == b"x"
@@ -48,7 +52,9 @@ assert right.recv(1) == b"x"
 
 def run(program: str, scratch: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, env=offline_environment(scratch), capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, env=offline_environment(scratch), capture_output=True, text=True, timeout=60, cwd=scratch
+    )
 
 
 @pytest.mark.parametrize("program", OUTWARD.values(), ids=OUTWARD.keys())
