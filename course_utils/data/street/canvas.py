@@ -139,8 +139,7 @@ class Canvas:
 
     def _window(self, left: int, top: int, right: int, bottom: int) -> tuple[slice, slice] | None:
         """The part of a rectangle that lies in the picture, as (rows, columns), or None."""
-        left, top = max(left, 0), max(top, 0)
-        right, bottom = min(right, self.width), min(bottom, self.height)
+        left, top = max(left, 0), max(top, 0)  # a slice may end outside, but not start there
         if left >= right or top >= bottom:
             return None
         return slice(top, bottom), slice(left, right)
