@@ -174,9 +174,12 @@ RULES = {
     "replication_pad2d": padded,
     "slice": crop,
 }
-# Batch normalisation in evaluation mode is a scale and a shift; concatenation and the others act on channels.
+# Batch normalisation in evaluation mode is a scale and a shift; concatenation and softmax act on channels.
 SAME_PLACE = ("_native_batch_norm_legit_no_training", "native_batch_norm", "cat", "clone", "detach", "alias", "split",
               "split_with_sizes", "_softmax", "_log_softmax", "_to_copy", "_prelu_kernel", "lift_fresh")  # fmt: skip
+# Element-wise too, though not every version of PyTorch tags them so.
+ACTIVATIONS = ("relu", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "mish", "hardswish", "hardsigmoid", "softplus",
+               "log_sigmoid_forward", "sigmoid", "tanh", "clamp")  # fmt: skip
 
 
 class FieldTracer(TorchDispatchMode):
@@ -206,7 +209,7 @@ class FieldTracer(TorchDispatchMode):
 
     def _apply(self, func, maps: list[Tensor], output: Tensor, arguments: dict[str, Any]) -> Axes:
         fields = [self.fields_of(tensor) for tensor in maps]
-        name = func.overloadpacket.__name__
+        name = func.overloadpacket.__name__.rstrip("_")  # relu_ is relu in place
         if all(axes == WHOLE_IMAGE for axes in fields):
             return WHOLE_IMAGE
         if any(tensor.ndim != 4 for tensor in maps) or output.ndim != 4:
@@ -214,7 +217,7 @@ class FieldTracer(TorchDispatchMode):
                 return WHOLE_IMAGE  # flattened, for a layer that reads all of it
         elif name in RULES:
             return RULES[name](fields[0], output, **arguments)
-        elif name in SAME_PLACE or torch.Tag.pointwise in func.tags:
+        elif name in SAME_PLACE or name in ACTIVATIONS or torch.Tag.pointwise in func.tags:
             axes = fields[0]
             for other in fields[1:]:
                 axes = tuple(a.union(b) for a, b in zip(axes, other, strict=True))

@@ -222,6 +222,20 @@ def test_fcn_32s_sees_436_pixels_centred_on_its_own():
     assert abs(sum(centers) / len(centers)) < 1e-9
 
 
+ACTIVATIONS = [
+    nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.ReLU6(inplace=True), nn.LeakyReLU(inplace=True), nn.ELU(),
+    nn.PReLU(), nn.GELU(), nn.SiLU(inplace=True), nn.Mish(), nn.Hardswish(), nn.Hardsigmoid(), nn.Softplus(),
+    nn.Hardtanh(inplace=True), nn.LogSigmoid(), nn.Sigmoid(), nn.Tanh(), nn.Softmax(1), nn.LogSoftmax(1),
+    nn.Dropout(), nn.Dropout2d(), nn.Identity(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+def test_activations_change_nothing(activation):
+    field = receptive_field(nn.Sequential(nn.Conv2d(3, 4, (3, 5), padding=1), activation), "", (9, 12))
+    assert (field.size, field.start, field.output_size) == ((3, 5), (-1, -1), (9, 10))
+
+
 def test_layers_that_are_missing_or_not_reached():
     model = load_classifier("alexnet", pretrained=False)
     with pytest.raises(ValueError, match="no layer 'conv9'; AlexNet has: features, features.0"):
