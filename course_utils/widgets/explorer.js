@@ -63,12 +63,18 @@ function moveByKey(event, { row, col, rows, cols }) {
   return move ? { row: clamp(move[0], 0, rows - 1), col: clamp(move[1], 0, cols - 1) } : null;
 }
 
+/** Sets a text only where it changes: a drag comes through here at every frame, and each change costs a layout. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** A canvas in a stage of its own. `draw(paint)` calls `paint(context, width, height)` in CSS pixels, sharp. */
 class Stage {
   constructor(properties) {
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.node = element("div", { className: "explorer-stage", ...properties }, this.canvas);
     this.width = this.height = 0;
+    this.layers = new Map();
   }
 
   resize(width, height) {
@@ -81,6 +87,19 @@ class Stage {
     this.canvas.style.width = this.node.style.width = `${this.width}px`;
     this.canvas.style.height = this.node.style.height = `${this.height}px`;
     this.ratio = ratio;
+  }
+
+  /** Copies what stays the same while the pointer moves; `paint` is called again only when `key` or the size changes. */
+  copyLayer(context, name, key, paint) {
+    const wanted = `${key} ${this.asked}`;
+    if (this.layers.get(name)?.key !== wanted) {
+      const canvas = element("canvas", { width: this.canvas.width, height: this.canvas.height });
+      const layer = canvas.getContext("2d");
+      layer.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      paint(layer, this.width, this.height);
+      this.layers.set(name, { key: wanted, canvas });
+    }
+    context.drawImage(this.layers.get(name).canvas, 0, 0, this.width, this.height);
   }
 
   /** Takes the shape of a map of rows × cols square cells, as large as fits beside the other stage. */
@@ -117,7 +136,7 @@ function figure(title, stage, ...below) {
   const now = element("small");
   const caption = element("figcaption", {}, `${title} `, now);
   const node = element("figure", { className: "explorer-figure" }, caption, stage.node, ...below);
-  return { node, stage, retitle: (text) => { now.textContent = text; } };
+  return { node, stage, retitle: (text) => setText(now, text) };
 }
 
 const hint = (text) => element("p", { className: "explorer-hint" }, text);
@@ -184,11 +203,11 @@ function legend(colors) {
   return {
     node,
     show({ from, to, at, label, digits }) {
-      low.textContent = format(from, to - from, digits);
-      high.textContent = format(to, to - from, digits);
+      setText(low, format(from, to - from, digits));
+      setText(high, format(to, to - from, digits));
       mark.hidden = at === null;
       mark.style.left = `${100 * (to > from ? (at - from) / (to - from) : 0.5)}%`;
-      text.textContent = label;
+      setText(text, label);
     },
   };
 }
@@ -197,11 +216,13 @@ function legend(colors) {
 function readout(names) {
   const values = Object.fromEntries(Object.keys(names).map((name) => [name, element("dd", { "data-value": name })]));
   const rows = Object.entries(names).map(([name, text]) => element("div", {}, element("dt", {}, text), values[name]));
+  const shown = {};
   return {
     node: element("dl", { className: "explorer-readout" }, ...rows),
     show(texts) {
       for (const [name, value] of Object.entries(values)) {
         const [text, small] = [texts[name] ?? ""].flat();
+        if (shown[name] === (shown[name] = `${text}\n${small}`)) continue;
         value.parentNode.hidden = text === "";
         value.replaceChildren(text, ...(small ? [" ", element("small", {}, small)] : []));
       }
@@ -248,7 +269,7 @@ function hatch(context, region, color, step = 7) {
  * runs before it when the width of the element `column` has. `draw` returns a sentence for those who listen. The answer holds `redraw`
  * and `dispose`, which takes the explorer off the page again.
  */
-function mount({ model, el, name, content, column, traits, resize, draw }) {
+function mount({ shared, el, name, content, column, traits, resize, draw }) {
   const spoken = element("p", { className: "explorer-spoken", "aria-live": "polite" });
   const root = element("section", { className: "explorer", "aria-label": name }, ...content, spoken);
   // The notebook must not act on keys that are meant for the explorer.
@@ -271,7 +292,7 @@ function mount({ model, el, name, content, column, traits, resize, draw }) {
       const sentence = draw();
       clearTimeout(speaking);
       // Only where the reader stops: a sentence per pixel of a drag would be noise.
-      speaking = setTimeout(() => { if (spoken.textContent !== sentence) spoken.textContent = sentence; }, 400);
+      speaking = setTimeout(() => setText(spoken, sentence), 400);
     });
   };
   const sizes = new ResizeObserver(([entry]) => {
@@ -286,7 +307,8 @@ function mount({ model, el, name, content, column, traits, resize, draw }) {
   theme.observe(document.documentElement, { attributes: true });
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", schedule);
-  for (const trait of traits) model.on(`change:${trait}`, schedule);
+  for (const trait of traits) shared.model.on(`change:${trait}`, schedule);
+  shared.changed = schedule;
   schedule();
 
   const dispose = () => {
@@ -295,16 +317,52 @@ function mount({ model, el, name, content, column, traits, resize, draw }) {
     sizes.disconnect();
     theme.disconnect();
     scheme.removeEventListener("change", schedule);
-    for (const trait of traits) model.off(`change:${trait}`, schedule);
+    for (const trait of traits) shared.model.off(`change:${trait}`, schedule);
+    if (shared.timer) shared.send();
     root.remove();
   };
   return { redraw: schedule, dispose };
 }
 
-/** Sets several traits at once: one message to the kernel, one to the other views. */
-function update(model, values) {
-  for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-  model.save_changes();
+const SYNC_MILLISECONDS = 60;
+
+/**
+ * The model's traits, as this view has them: what it sets holds here at once, and for the kernel and the other views
+ * soon, since a drag would swamp them. Set in the model only when it is sent, a value cannot be taken back by the
+ * kernel's echo of an earlier one.
+ */
+class SharedState {
+  constructor(model) {
+    this.model = model;
+    this.unsent = {};
+    this.timer = 0;
+    this.changed = () => {};
+  }
+
+  get(trait) {
+    return trait in this.unsent ? this.unsent[trait] : this.model.get(trait);
+  }
+
+  /** Sets several traits at once, and draws them. */
+  set(values) {
+    this.ask(values);
+    this.changed();
+  }
+
+  /** Sets traits that are for the kernel alone. */
+  ask(values) {
+    Object.assign(this.unsent, values);
+    this.timer ||= setTimeout(() => this.send(), SYNC_MILLISECONDS);
+  }
+
+  send() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    const values = this.unsent;
+    this.unsent = {};
+    for (const [trait, value] of Object.entries(values)) this.model.set(trait, value);
+    this.model.save_changes();
+  }
 }
 
 /** The photo; wait for its `decode()` before the first picture. */

@@ -4,13 +4,13 @@ const MOST_FIELDS = 200; // gradient fields kept in the browser
 const SMALL_BOX = 60; // CSS pixels below which a box is also drawn enlarged
 
 /** Reads the model's traits: everything that one picture shows. */
-function readState(model) {
-  const network = model.get("network");
-  const layers = model.get("_layers")[network];
-  const layer = layers.find(({ name }) => name === model.get("layer")) ?? layers[0];
-  const row = clamp(Math.floor(model.get("_down") * layer.rows), 0, layer.rows - 1);
-  const col = clamp(Math.floor(model.get("_across") * layer.cols), 0, layer.cols - 1);
-  const [height, width] = [model.get("_height"), model.get("_width")];
+function readState(shared) {
+  const network = shared.get("network");
+  const layers = shared.get("_layers")[network];
+  const layer = layers.find(({ name }) => name === shared.get("layer")) ?? layers[0];
+  const row = clamp(Math.floor(shared.get("_down") * layer.rows), 0, layer.rows - 1);
+  const col = clamp(Math.floor(shared.get("_across") * layer.cols), 0, layer.cols - 1);
+  const [height, width] = [shared.get("_height"), shared.get("_width")];
   const infinite = layer.size.includes(null);
   const box = infinite
     ? { top: 0, left: 0, bottom: height, right: width }
@@ -121,21 +121,22 @@ function drawImage(context, width, height, margin, scene) {
 }
 
 function render({ model, el }) {
+  const shared = new SharedState(model);
   const colors = decode(model.get("_colormap"), Uint8Array);
   const networks = model.get("_layers");
   const margin = marginOf(networks, model.get("_height"), model.get("_width"));
   const photo = loadImage(model);
   let gray = null;
-  const state = () => readState(model);
+  const state = () => readState(shared);
 
   const networkMenu = menu("Network", (network) => {
     // The layer at the same depth of the list, so that networks can be compared.
     const depth = state().layers.indexOf(state().layer);
     const layers = networks[network];
-    update(model, { network, layer: layers[Math.min(depth, layers.length - 1)].name });
+    shared.set({ network, layer: layers[Math.min(depth, layers.length - 1)].name });
   });
   networkMenu.fill(Object.keys(networks).map((name) => [name, name]));
-  const layerMenu = menu("Layer", (layer) => update(model, { layer }));
+  const layerMenu = menu("Layer", (layer) => shared.set({ layer }));
 
   const strengths = legend(colors);
   const activations = legend(colors);
@@ -158,7 +159,7 @@ function render({ model, el }) {
   const moveTo = (row, col) => {
     const now = state();
     if (row === now.row && col === now.col) return;
-    update(model, { _down: (row + 0.5) / now.layer.rows, _across: (col + 0.5) / now.layer.cols });
+    shared.set({ _down: (row + 0.5) / now.layer.rows, _across: (col + 0.5) / now.layer.cols });
   };
   map.stage.node.addEventListener("keydown", (event) => {
     const { row, col, layer } = state();
@@ -195,7 +196,7 @@ function render({ model, el }) {
   const ask = ({ unit }) => {
     const known = fields.get(String(unit));
     // What failed is asked for again when the reader comes back to it.
-    if ((!known || known.error) && String(model.get("_request")) !== String(unit)) update(model, { _request: unit });
+    if ((!known || known.error) && String(shared.get("_request")) !== String(unit)) shared.ask({ _request: unit });
   };
 
   const maps = new Map();
@@ -247,7 +248,7 @@ function render({ model, el }) {
   };
 
   const { redraw, dispose } = mount({
-    model,
+    shared,
     el,
     name: "Receptive field explorer",
     content: [

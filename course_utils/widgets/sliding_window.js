@@ -14,16 +14,16 @@ function passColor(row, col, cols) {
 }
 
 /** Reads the model's traits: everything that one picture shows. */
-function readState(model, grids, crops) {
-  const stride = model.get("stride");
+function readState(shared, grids, crops) {
+  const stride = shared.get("stride");
   const { rows, cols, data } = grids.get(stride);
-  const window = model.get("_window");
-  const names = model.get("_class_names");
+  const window = shared.get("_window");
+  const names = shared.get("_class_names");
   const coarsest = Math.max(...grids.keys());
   const nearest = (start, count) => clamp(Math.floor((2 * start + stride) / (2 * stride)), 0, count - 1);
-  const row = nearest(model.get("_top"), rows);
-  const col = nearest(model.get("_left"), cols);
-  const classIndex = names.indexOf(model.get("class_name"));
+  const row = nearest(shared.get("_top"), rows);
+  const col = nearest(shared.get("_left"), cols);
+  const classIndex = names.indexOf(shared.get("class_name"));
   const scores = data.subarray(classIndex * rows * cols, (classIndex + 1) * rows * cols);
   const [top, left] = [row * stride, col * stride];
   let crop = null;
@@ -32,11 +32,11 @@ function readState(model, grids, crops) {
     crop = crops[(classIndex * coarse.rows + top / coarsest) * coarse.cols + left / coarsest];
   }
   const factor = coarsest / stride;
-  const only = model.get("only_shift");
+  const only = shared.get("only_shift");
   return {
-    height: model.get("_height"), width: model.get("_width"), window, names, stride, coarsest, factor,
+    height: shared.get("_height"), width: shared.get("_width"), window, names, stride, coarsest, factor,
     rows, cols, row, col, top, left, classIndex, scores, crop, score: scores[row * cols + col],
-    shifts: model.get("shifts"), only: model.get("shifts") && only.length ? only : null,
+    shifts: shared.get("shifts"), only: shared.get("shifts") && only.length ? only : null,
     pass: (r, c) => ({ row: r % factor, col: c % factor, number: (r % factor) * factor + (c % factor) + 1 }),
     shiftOf: (r, c) => [(r % factor) * stride, (c % factor) * stride],
   };
@@ -48,16 +48,19 @@ const shown = (state, row, col) => {
   return down === state.only[0] && across === state.only[1];
 };
 
-function drawImage(context, width, height, photo, state) {
+function drawImage(context, stage, photo, state, key) {
+  const { width, height } = stage;
   const scale = width / state.width;
-  context.drawImage(photo, 0, 0, width, height);
+  stage.copyLayer(context, "photo", photo.complete, (layer) => layer.drawImage(photo, 0, 0, width, height));
   const [top, left, side] = [state.top, state.left, state.window].map((pixels) => pixels * scale);
   const outside = rectangle(0, 0, width, height);
   outside.rect(left, top, side, side);
   context.fillStyle = "rgba(0, 0, 0, 0.5)";
   context.fill(outside, "evenodd");
   if (state.shifts) drawCutOff(context, width, height, scale, state);
-  drawCenters(context, scale, state);
+  stage.copyLayer(context, "centers", key, (layer) => drawCenters(layer, scale, state));
+  const middle = (start) => (start + state.window / 2) * scale;
+  dot(context, middle(state.left), middle(state.top), centerRadius(scale, state) + 2.5, ACCENT);
   strokeOnPicture(context, rectangle(left, top, side, side));
 }
 
@@ -74,8 +77,7 @@ function drawCutOff(context, width, height, scale, state) {
 
 /** A dot in the middle of every window: the score map, laid over the image. */
 function drawCenters(context, scale, state) {
-  const pitch = state.stride * scale;
-  const radius = clamp(pitch / 7, 1, 3);
+  const radius = centerRadius(scale, state);
   const middle = (position) => (position * state.stride + state.window / 2) * scale;
   for (let row = 0; row < state.rows; row++) {
     for (let col = 0; col < state.cols; col++) {
@@ -84,8 +86,9 @@ function drawCenters(context, scale, state) {
       dot(context, middle(col), middle(row), radius, state.shifts ? passColor(down, across, state.factor).css : "#fff");
     }
   }
-  dot(context, middle(state.col), middle(state.row), radius + 2.5, ACCENT);
 }
+
+const centerRadius = (scale, state) => clamp((state.stride * scale) / 7, 1, 3);
 
 function dot(context, x, y, radius, color) {
   context.beginPath();
@@ -97,17 +100,21 @@ function dot(context, x, y, radius, color) {
   context.stroke();
 }
 
+/** Left, top, width and height of a cell; edges lie on half pixels, so that they are sharp. */
+function cellBox(width, { cols }, row, col) {
+  const edge = (index) => Math.round((index * width * 2) / cols) / 2;
+  return [edge(col), edge(row), edge(col + 1) - edge(col), edge(row + 1) - edge(row)];
+}
+
 /** The score map. Each cell is at least coloured by its score; there is more on it where there is room. */
-function drawMap(context, width, height, colors, range, state, line) {
+function drawCells(context, width, colors, range, state, line) {
   const side = width / state.cols;
-  const edge = (index) => Math.round(index * side * 2) / 2;
-  const cell = (row, col) => [edge(col), edge(row), edge(col + 1) - edge(col), edge(row + 1) - edge(row)];
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.font = `${Math.round(clamp(side * 0.3, 9, 15))}px system-ui, sans-serif`;
   for (let row = 0; row < state.rows; row++) {
     for (let col = 0; col < state.cols; col++) {
-      const box = cell(row, col);
+      const box = cellBox(width, state, row, col);
       if (!shown(state, row, col)) {
         context.strokeStyle = line;
         context.lineWidth = 0.5;
@@ -126,7 +133,6 @@ function drawMap(context, width, height, colors, range, state, line) {
       context.fillText(label, box[0] + box[2] / 2, box[1] + box[3] / 2 + 0.5);
     }
   }
-  markCell(context, ...cell(state.row, state.col));
 }
 
 function drawPassFrame(context, [left, top, width, height], pass, factor) {
@@ -138,6 +144,7 @@ function drawPassFrame(context, [left, top, width, height], pass, factor) {
 }
 
 function render({ model, el }) {
+  const shared = new SharedState(model);
   const colors = decode(model.get("_colormap"), Uint8Array);
   const grids = new Map(
     model.get("_scores").map(({ stride, data, ...size }) => [stride, { ...size, data: decode(data, Float32Array) }]),
@@ -146,14 +153,15 @@ function render({ model, el }) {
   const strides = [...grids.keys()].sort((a, b) => b - a);
   const names = model.get("_class_names");
   const photo = loadImage(model);
-  const state = () => readState(model, grids, crops);
+  const ranges = [];
+  const state = () => readState(shared, grids, crops);
 
-  const classes = menu("Class", (name) => update(model, { class_name: name }));
+  const classes = menu("Class", (name) => shared.set({ class_name: name }));
   classes.fill(names.map((name) => [name, name]));
-  const strideChoice = radios("Stride", (stride) => update(model, { stride: Number(stride), only_shift: [] }));
+  const strideChoice = radios("Stride", (stride) => shared.set({ stride: Number(stride), only_shift: [] }));
   strideChoice.fill(strides.map((stride) => [String(stride), String(stride), `a window every ${stride} pixels`]));
-  const shifts = checkbox("Shifted passes", (on) => update(model, { shifts: on, only_shift: [] }));
-  const passes = radios("Show", (shift) => update(model, { only_shift: shift ? shift.split(",").map(Number) : [] }));
+  const shifts = checkbox("Shifted passes", (on) => shared.set({ shifts: on, only_shift: [] }));
+  const passes = radios("Show", (shift) => shared.set({ only_shift: shift ? shift.split(",").map(Number) : [] }));
 
   const legendBar = legend(colors);
   const image = figure("Image", new Stage({ role: "img" }), hint("Hover or drag: the window follows."));
@@ -175,7 +183,7 @@ function render({ model, el }) {
 
   const moveTo = (row, col) => {
     const { stride, row: oldRow, col: oldCol } = state();
-    if (row !== oldRow || col !== oldCol) update(model, { _top: row * stride, _left: col * stride });
+    if (row !== oldRow || col !== oldCol) shared.set({ _top: row * stride, _left: col * stride });
   };
   map.stage.node.addEventListener("keydown", (event) => {
     const move = moveByKey(event, state());
@@ -201,12 +209,16 @@ function render({ model, el }) {
 
   const draw = () => {
     const now = state();
-    const range = rangeOf(grids, now.classIndex);
+    const range = (ranges[now.classIndex] ??= rangeOf(grids, now.classIndex));
     const name = names[now.classIndex];
     const line = getComputedStyle(map.stage.node).getPropertyValue("--line");
-    image.stage.draw((context, width, height) => drawImage(context, width, height, photo, now));
+    const key = JSON.stringify([name, now.stride, now.shifts, now.only, line]);
+    image.stage.draw((context) => drawImage(context, image.stage, photo, now, key));
     map.stage.fit(image.stage, now.rows, now.cols);
-    map.stage.draw((context, width, height) => drawMap(context, width, height, colors, range, now, line));
+    map.stage.draw((context, width) => {
+      map.stage.copyLayer(context, "cells", key, (layer) => drawCells(layer, width, colors, range, now, line));
+      markCell(context, ...cellBox(width, now, now.row, now.col));
+    });
 
     classes.select.value = name;
     strideChoice.check(String(now.stride));
@@ -225,7 +237,7 @@ function render({ model, el }) {
   };
 
   const { redraw, dispose } = mount({
-    model,
+    shared,
     el,
     name: "Sliding window explorer",
     content: [

@@ -96,7 +96,8 @@ class NotebookPage:
         assert not problems, "\n".join(problems)
 
     def python(self, code: str) -> str:
-        """Run code in the notebook's kernel, beside its cells, and return what it printed."""
+        """Run code in the notebook's kernel, beside its cells and after all it was asked; return what it printed."""
+        self.wait_until_idle()
         printed = self.page.evaluate(
             f"""async code => {{ {SESSION}
                 let text = '';

@@ -34,7 +34,10 @@ BREAKS = {
         "took keys that were meant for the explorer",
     ),
     "blank canvas": (".replace('paint(context, this', '(() => 0)(context, this')", "a canvas is blank"),
-    "no mark": (".replace('markCell(context, ...cell', '(() => 0)(context, ...cell')", "a picture did not change"),
+    "no mark": (
+        ".replace('markCell(context, ...cellBox', '(() => 0)(context, ...cellBox')",
+        "a picture did not change",
+    ),
     "wrong score": (".replace('format(state.score,', 'format(state.score + 0.1,')", "has the score"),
     "wrong window": (".replace('top + window - 1', 'top + window')", "has the box"),
 }

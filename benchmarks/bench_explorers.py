@@ -1,0 +1,176 @@
+"""From a mouse event to the new picture: the explorers beside `interact` with matplotlib, in JupyterLab in Chromium.
+
+A latency runs from the event's own time stamp to the first task after the frame in which the new picture is drawn
+(a message sent from `requestAnimationFrame`, so after style, layout and paint of that frame). For `interact` it runs
+from the slider's key event to that same moment of the frame after the new image is decoded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from statistics import quantiles
+
+import nbformat
+
+from tests.browser.chromium import chromium
+from tests.browser.explorer_view import ExplorerView
+from tests.browser.lab import LabServer
+from tests.browser.notebook_page import NotebookPage
+
+MOVES = 240
+STEPS = 30
+
+SETUP = """
+import torch
+from ipywidgets import interact
+from matplotlib import pyplot as plt
+from matplotlib.patches import Rectangle
+from course_utils.data import load_photo
+from course_utils.models import load_classifier
+from course_utils.widgets import ReceptiveFieldExplorer, SlidingWindowExplorer
+torch.manual_seed(0)
+photo = load_photo("chelsea")[:296, :448]
+scores = {stride: torch.rand(1, (296 - 224) // stride + 1, (448 - 224) // stride + 1) for stride in (8, 4)}
+"""
+SLIDING = """
+sliding = SlidingWindowExplorer(photo, scores, ["cat"], window=224)
+sliding.stride = 4
+sliding
+"""
+FIELDS = """
+network = load_classifier("resnet18", pretrained=False)
+fields = ReceptiveFieldExplorer(photo, {"resnet18": network}, {"resnet18": ["layer2"]})
+fields
+"""
+CLASSIC = """
+def draw(row=(0, 18), col=(0, 56)):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+    left.imshow(photo)
+    left.add_patch(Rectangle((col * 4, row * 4), 224, 224, fill=False, edgecolor="orange", linewidth=2))
+    heat = right.imshow(scores[4][0])
+    right.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="orange", linewidth=2))
+    figure.colorbar(heat, ax=right)
+    plt.show()
+interact(draw);
+"""
+AFTER_THE_FRAME = """
+    const afterTheFrame = act => requestAnimationFrame(() => {
+        const channel = new MessageChannel();
+        channel.port1.onmessage = act;
+        channel.port2.postMessage(0);
+    });
+"""
+
+
+def main() -> None:
+    """Print median and 95th percentile of each version's latencies."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, SLIDING, FIELDS, CLASSIC)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    print(f"event to paint in headless Chromium, {MOVES} moves of a drag, {STEPS} steps of a slider")
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        server = LabServer(Path(folder) / "lab")
+        try:
+            with NotebookPage(browser, server, notebook) as opened:
+                opened.run_all()
+                opened.check()
+                classic = slider_latencies(opened)
+                report("interact + matplotlib", classic, classic)
+                for index, name in enumerate(("sliding window explorer", "receptive field explorer")):
+                    report(name, drag_latencies(ExplorerView(opened, index)), classic)
+                opened.check()
+        finally:
+            server.stop()
+
+
+def report(name: str, latencies: list[float], classic: list[float]) -> None:
+    """Print one row of the table."""
+    middle, high = percentile(latencies, 50), percentile(latencies, 95)
+    ratio = percentile(classic, 50) / middle
+    print(f"  {name:26} median {middle:6.1f} ms   p95 {high:6.1f} ms   {ratio:5.1f} times as fast at the median")
+
+
+def percentile(values: list[float], percent: int) -> float:
+    return quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def drag_latencies(view: ExplorerView) -> list[float]:
+    """Drag over the map, from cell to cell, and return the latency of each move, in milliseconds.
+
+    Raises:
+        RuntimeError: after a frame, the explorer did not tell the new cell.
+    """
+    view.map.evaluate(
+        f"""stage => {{
+            {AFTER_THE_FRAME}
+            const position = stage.closest('.explorer').querySelector('[data-value="position"]');
+            window.latencies = [];
+            let old = position.textContent;
+            stage.addEventListener('pointermove', event => afterTheFrame(() => {{
+                const now = performance.now();
+                window.latencies.push(position.textContent === old ? -1 : now - event.timeStamp);
+                old = position.textContent;
+            }}), true);
+        }}"""
+    )
+    mouse, box = view.notebook.page.mouse, view.map.bounding_box()
+    rows, cols = (int(number) for number in view.says("position").split(" of ")[1].split(" × "))
+
+    def move(step: int) -> None:
+        row, along = divmod(step, cols)
+        col = along if row % 2 == 0 else cols - 1 - along
+        mouse.move(box["x"] + (col + 0.5) / cols * box["width"], box["y"] + (row + 0.5) / rows * box["height"])
+
+    move(0)
+    mouse.down()
+    view.settle()
+    view.notebook.page.evaluate("() => { window.latencies.length = 0; }")
+    for step in range(1, MOVES + 1):
+        move(step)
+    mouse.up()
+    view.settle()
+    latencies = view.notebook.page.evaluate("() => window.latencies")
+    if len(latencies) != MOVES or min(latencies) < 0:
+        stale = sum(latency < 0 for latency in latencies)
+        raise RuntimeError(f"{len(latencies)} of {MOVES} moves arrived, after {stale} of them the old cell was told")
+    return latencies
+
+
+def slider_latencies(opened: NotebookPage) -> list[float]:
+    """Move the slider step by step and return the latency of each new picture, in milliseconds."""
+    page = opened.page
+    page.evaluate(
+        f"""() => {{
+            {AFTER_THE_FRAME}
+            window.nextPicture = () => new Promise(done => {{
+                const area = document.querySelector('.widget-interact .jp-OutputArea');
+                let pressed = null;
+                window.addEventListener('keydown', event => {{ pressed ??= event.timeStamp; }}, {{capture: true}});
+                const old = area.querySelector('img').src;
+                const look = async () => {{
+                    const image = area.querySelector('img');
+                    if (!image || image.src === old) return;
+                    watcher.disconnect();
+                    await image.decode();
+                    afterTheFrame(() => done(performance.now() - pressed));
+                }};
+                const watcher = new MutationObserver(look);
+                watcher.observe(area, {{childList: true, subtree: true, attributes: true}});
+            }});
+        }}"""
+    )
+    slider = page.locator(".widget-interact .noUi-handle").nth(1)
+    slider.scroll_into_view_if_needed()
+    latencies = []
+    for step in range(STEPS):
+        slider.focus()
+        page.evaluate("() => { window.picture = window.nextPicture(); }")
+        page.keyboard.press("ArrowRight" if step < STEPS / 2 else "ArrowLeft")
+        latencies.append(page.evaluate("() => window.picture"))
+        opened.wait_until_idle()
+    return latencies
+
+
+if __name__ == "__main__":
+    main()
