@@ -20,9 +20,10 @@ def opened(open_notebook):
 def test_two_views_of_one_explorer_stay_in_step(opened):
     first, second = ExplorerView(opened, 0), ExplorerView(opened, 2)
     second.press("Control+Home", "ArrowDown", "ArrowRight")
+    opened.wait_until_idle()
     assert first.position() == second.position() == (1, 1)
     first.root.get_by_role("radio", name="4", exact=True).check()
-    first.settle()
+    opened.wait_until_idle()
     assert second.root.get_by_role("radio", name="4", exact=True).is_checked()
     assert second.root.get_by_role("radio", name="4", exact=True).get_attribute("name") != (
         first.root.get_by_role("radio", name="4", exact=True).get_attribute("name")
