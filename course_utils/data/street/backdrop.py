@@ -117,8 +117,6 @@ def _paint_fronts(canvas: Canvas, camera: Camera, scene: Scene, houses: list[tup
             corner, reach = camera.column(scene.walls[side], z), camera.pixels(11_000, z)
             # One column more than the face has lies under the wall, so that no gap shows at the corner.
             left, right = (corner - 1, corner + reach) if side else (corner - reach, corner + 1)
-            if right <= 0 or left >= canvas.width:
-                continue
             wall = canvas.part(BUILDING, shade(house.wall_colour, front), z, texture=14)
             top = camera.row(house.height, z)
             canvas.box(left, top, right, camera.row(0, z), wall)
@@ -154,7 +152,6 @@ def _paint_walls(
     on_right = half_pixels > 0
     wall_x = np.where(on_right, scene.walls[1], scene.walls[0])
     z = np.minimum(2 * camera.focal * wall_x // half_pixels, FAR)
-    z = np.maximum(z, 1)
 
     table = [(side, house.start, house.end, house.bay, house.pier) for side, house in houses]
     of_side, starts, ends, bay, pier = np.array(table).T
