@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, register_random, settings
 from hypothesis import strategies as st
 from torchvision import tv_tensors
 from torchvision.transforms import v2
@@ -17,6 +17,21 @@ from course_utils.data.transforms import FILL, Fit, RandomScale, eval_transform,
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 LABELS = [0, 3, 7, 200, 255]  # mixtures of these are other numbers
+
+
+class _TorchRandom:
+    """Torch's random state, for Hypothesis to set: an example that failed must fail again."""
+
+    getstate, setstate = staticmethod(torch.get_rng_state), staticmethod(torch.set_rng_state)
+
+    @staticmethod
+    def seed(number):
+        torch.manual_seed(number)
+
+
+TORCH_RANDOM = _TorchRandom()
+register_random(TORCH_RANDOM)
+RANDOM = st.random_module()
 
 
 def sample(size, channels=3):
@@ -38,8 +53,8 @@ def check_moved_not_mixed(before, after, size):
 
 
 @settings(max_examples=60)
-@given(SIZES, SIZES, st.floats(0.2, 3), st.floats(1, 3))
-def test_training_gives_the_size_and_no_new_label(size, wanted, low, more):
+@given(SIZES, SIZES, st.floats(0.2, 3), st.floats(1, 3), RANDOM)
+def test_training_gives_the_size_and_no_new_label(size, wanted, low, more, _):
     before = sample(size)
     after = train_transform(wanted, scale=(low, low * more))(*before)
     check_moved_not_mixed(before, after, wanted)
@@ -59,7 +74,7 @@ def test_evaluation_gives_the_size_and_no_new_label(size, wanted):
 V2 = {
     "Resize": lambda: v2.Resize((13, 17)),
     "RandomResize": lambda: v2.RandomResize(5, 30),
-    "ScaleJitter": lambda: v2.ScaleJitter((20, 20)),
+    "ScaleJitter": lambda: v2.ScaleJitter((20, 20), (0.5, 2)),
     "RandomResizedCrop": lambda: v2.RandomResizedCrop((13, 17)),
     "RandomShortestSize": lambda: v2.RandomShortestSize(9),
     "RandomRotation": lambda: v2.RandomRotation(90, fill=FILL, interpolation=v2.InterpolationMode.BILINEAR),
@@ -79,8 +94,8 @@ V2 = {
 
 @pytest.mark.parametrize("name", V2)
 @settings(max_examples=10)
-@given(st.tuples(st.integers(8, 40), st.integers(8, 40)))
-def test_torchvisions_own_transforms_do_not_mix_masks_either(name, size):
+@given(size=st.tuples(st.integers(8, 40), st.integers(8, 40)), random=RANDOM)
+def test_torchvisions_own_transforms_do_not_mix_masks_either(name, size, random):
     before = sample(size)
     image, mask, depth = V2[name]()(*before)
     assert image.shape[1:] == mask.shape == depth.shape
