@@ -27,7 +27,7 @@ environment:
 
 test-floor: environment  ## run the tests with the oldest versions that pyproject.toml allows
 	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python .venv-floor
-	$(BIN)/uv pip install --quiet --python .venv-floor --resolution lowest-direct --editable '.[test,grade]' uv
+	$(BIN)/uv pip install --quiet --python .venv-floor --resolution lowest-direct --editable '.[test,grade]' 'uv>=0.9'
 	.venv-floor/bin/python -m pytest -n 2 --dist loadscope -m 'not slow and not browser'
 
 test-colab: environment  ## run the notebooks in a replica of Google Colab (needs Python 3.13)

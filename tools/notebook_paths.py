@@ -41,6 +41,11 @@ def source_of(notebook: Path, root: Path = ROOT) -> Path:
     return root / "notebooks" / "text" / inside.with_suffix(".py")
 
 
+def short_name(notebook: Path, root: Path = ROOT) -> str:
+    """Return `01_name` for a lesson and `exercises/01_topic` for an exercise."""
+    return source_of(notebook, root).relative_to(root / "notebooks" / "text").with_suffix("").as_posix()
+
+
 def is_exercise(notebook: Path, root: Path = ROOT) -> bool:
     """Say whether `notebook` is an exercise (else it is a lesson)."""
     return notebook.relative_to(root / "notebooks").parts[0] == "exercises"

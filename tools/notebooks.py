@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from tools.notebook_paths import ROOT, notebook_of, notebooks, source_of, sources
+from tools.notebook_paths import ROOT, notebook_of, notebooks, short_name, source_of, sources
 from tools.notebook_run import NotebookFailure, execute
 from tools.notebook_structure import problems_of
 from tools.notebook_text import cells_of, code_cells, read_source, to_text
@@ -119,7 +119,7 @@ def write_text(notebook: Path, root: Path = ROOT) -> int:
 
 def _find(name: str, root: Path, parser: argparse.ArgumentParser) -> list[Path]:
     """Return the sources that `name` stands for: the path of a source or a notebook, or a name without a suffix."""
-    known = {str(path.relative_to(root / "notebooks" / "text").with_suffix("")): path for path in sources(root)}
+    known = {short_name(notebook_of(path, root), root): path for path in sources(root)}
     found = [
         path
         for short, path in known.items()

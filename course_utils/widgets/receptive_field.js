@@ -240,9 +240,10 @@ function render({ model, el }) {
     strengths.show({ from: 0, to: 1, at: null, label: "gradient, relative to the strongest", digits: 0 });
     const texts = describe(now, field);
     numbers.show(texts);
-    const sentence = `Row ${now.row}, column ${now.col} of ${layer.rows} by ${layer.cols}: it sees ${[texts.box].flat().join(" ")}.`;
+    const seen = [texts.box].flat().join(" ").replace("\n", " ");
+    const sentence = `Row ${now.row}, column ${now.col} of ${layer.rows} by ${layer.cols}: it sees ${seen}.`;
     map.stage.node.setAttribute("aria-label", `Feature map of ${now.network}, layer ${layer.name}. ${sentence}`);
-    image.stage.node.setAttribute("aria-label", `Image with the receptive field over ${[texts.box].flat().join(" ")}.`);
+    image.stage.node.setAttribute("aria-label", `Image with the receptive field over ${seen}.`);
     ask(now);
     return sentence;
   };
@@ -301,14 +302,13 @@ function describe({ layer, row, col, height, width, infinite, box }, field) {
   return {
     ...texts,
     size: [`${number(layer.size[0])} × ${number(layer.size[1])} pixels`, `stride ${pair(layer.stride)}`],
-    box: `${span("rows", box.top, box.bottom)}, ${span("columns", box.left, box.right)}`,
+    box: `${span("rows", box.top, box.bottom)},\n${span("columns", box.left, box.right)}`,
     outside: beyond.length ? beyond.map(([side, pixels]) => `${pixels} ${side}`).join(", ") : "nothing",
     start: `starts at ${pair(layer.start)}, centre ${pair(layer.center)}`,
   };
 }
 
-// A line breaks between rows and columns only.
-const span = (what, first, end) => `${what}\u00a0${number(first)}\u2060…\u2060${number(end - 1)}`;
+const span = (what, first, end) => `${what} ${number(first)}…${number(end - 1)}`;
 
 /** One number where rows and columns agree. */
 const pair = ([down, across]) => (down === across ? number(down) : `(${number(down)}, ${number(across)})`);

@@ -274,7 +274,7 @@ function showPasses(passes, state) {
   for (let row = 0; row < factor; row++) {
     for (let col = 0; col < factor; col++) {
       const shift = `${row * stride},${col * stride}`;
-      values.push([shift, String(row * factor + col + 1), `image moved by (${shift})`]);
+      values.push([shift, String(row * factor + col + 1), `image from row ${row * stride}, column ${col * stride}`]);
     }
   }
   passes.fill(values, (span, shift) => {
@@ -304,7 +304,7 @@ function describe(state, range, hasCrops) {
     difference: hasCrops ? (crop === null ? "–" : signed(state.score - crop, range)) : "",
     pass: !state.shifts ? "" : factor === 1
       ? "the one pass"
-      : [`pass ${number} of ${factor * factor}`, `image moved by (${down}, ${across})`],
+      : [`pass ${number} of ${factor * factor}`, `image from row ${down}, column ${across}`],
   };
 }
 

@@ -48,7 +48,7 @@ class ExplorerView:
     def says(self, name: str) -> str:
         """One value of the read-out, in plain characters."""
         text = self.root.locator(f'[data-value="{name}"]').inner_text()
-        return text.replace("−", "-").replace("\u00a0", " ").replace("\u2060", "")
+        return " ".join(text.replace("−", "-").split())
 
     def has(self, name: str) -> bool:
         """Whether the read-out of this kind of explorer has such a value."""

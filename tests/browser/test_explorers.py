@@ -96,7 +96,7 @@ class TestSlidingWindows:
         )
         assert sliding.position() == (1, 7)
         assert sliding.says("window") == "rows 8–39, columns 56–87"
-        assert sliding.says("size") == "(64 − 32) / 8 + 1 = 5 down,\n(96 − 32) / 8 + 1 = 9 across".replace("−", "-")
+        assert sliding.says("size") == "(64 − 32) / 8 + 1 = 5 down, (96 − 32) / 8 + 1 = 9 across".replace("−", "-")
         assert float(sliding.says("score")) == pytest.approx(expected[0], abs=1e-3)
         assert float(sliding.says("crop")) == pytest.approx(expected[1] + 0.125, abs=1e-3)
         assert float(sliding.says("difference")) == pytest.approx(-0.125, abs=1e-3)
@@ -147,7 +147,7 @@ class TestSlidingWindows:
         sliding.root.get_by_role("radio", name="4", exact=True).check()
         sliding.root.get_by_role("checkbox", name="Shifted passes").check()
         sliding.press("Control+Home", "ArrowDown")
-        assert sliding.says("pass") == "pass 3 of 4 image moved by (4, 0)"
+        assert sliding.says("pass") == "pass 3 of 4 image from row 4, column 0"
         every = sliding.pictures()
         sliding.root.get_by_role("radio", name="3", exact=True).check()
         sliding.settle()

@@ -11,7 +11,7 @@ import pytest
 
 from tests.notebooks.samples import PIXEL
 from tools.notebook_document import image_texts
-from tools.notebook_paths import is_exercise, notebook_of, notebooks, source_of, sources
+from tools.notebook_paths import is_exercise, notebook_of, notebooks, short_name, source_of, sources
 from tools.notebook_text import cells_of, read_source, to_text
 from tools.notebooks import main
 
@@ -273,7 +273,7 @@ def test_a_notebook_edited_in_jupyterlab_becomes_text(built_root: Path) -> None:
     assert main(["--check"], built_root) == 0
 
 
-@pytest.mark.parametrize("source", sources(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", sources(), ids=lambda path: short_name(notebook_of(path)))
 def test_text_and_cells_go_both_ways(source: Path, tmp_path: Path) -> None:
     notebook = read_source(source)
     assert cells_of(read_source(write(tmp_path, "again", to_text(notebook)))) == cells_of(notebook)

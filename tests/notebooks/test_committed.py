@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.notebook_paths import notebooks, sources
+from tools.notebook_paths import notebooks, short_name, sources
 from tools.notebook_structure import problems_of
 from tools.notebooks import out_of_step
 
@@ -19,6 +19,6 @@ def test_every_notebook_is_in_step_with_its_text_source() -> None:
     assert out_of_step() == []
 
 
-@pytest.mark.parametrize("notebook", notebooks(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", notebooks(), ids=short_name)
 def test_the_notebook_keeps_every_rule(notebook: Path) -> None:
     assert problems_of(notebook) == []
