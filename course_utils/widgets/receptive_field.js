@@ -2,6 +2,7 @@
 
 const MOST_FIELDS = 200; // gradient fields kept in the browser
 const SMALL_BOX = 60; // CSS pixels below which a box is also drawn enlarged
+const PAUSE = 80; // milliseconds at one unit after which its gradient is asked for
 
 /** Reads the model's traits: everything that one picture shows. */
 function readState(shared) {
@@ -55,22 +56,27 @@ function paintShades(data, rows, cols, colors, alpha) {
   return canvas;
 }
 
-/** The image with the box of the unit; inside it, the gradient. `place` says where pixel (0, 0) is drawn. */
-function drawScene(context, { scale, left, top }, { photo, gray, field, state }) {
-  context.drawImage(photo, left, top, state.width * scale, state.height * scale);
+/**
+ * The image with the box of the unit; inside it, the gradient. `place` says where pixel (0, 0) is drawn.
+ * `still(name, paint)` paints what does not depend on the box.
+ */
+function drawScene(context, { scale, left, top }, { photo, gray, field, state }, still) {
   const box = state.box;
-  const inside = rectangle(
+  const sides = [
     left + box.left * scale, top + box.top * scale, (box.right - box.left) * scale, (box.bottom - box.top) * scale,
-  );
-  const image = rectangle(left, top, state.width * scale, state.height * scale);
-  const outside = new Path2D(image);
-  outside.addPath(inside);
+  ];
+  const inside = rectangle(...sides);
+  const ground = [left, top, state.width * scale, state.height * scale];
+  const image = rectangle(...ground);
+  still("dimmed", (layer) => {
+    layer.drawImage(photo, ...ground);
+    layer.fillStyle = "rgba(0, 0, 0, 0.45)";
+    layer.fill(image);
+  });
   context.save();
   context.clip(image);
-  context.fillStyle = "rgba(0, 0, 0, 0.45)";
-  context.fill(outside, "evenodd");
   context.clip(inside);
-  context.drawImage(gray, left, top, state.width * scale, state.height * scale);
+  still("gray", (layer) => layer.drawImage(gray, ...ground));
   if (field?.canvas) {
     const [fieldTop, fieldLeft, fieldBottom, fieldRight] = field.box.map((pixels) => pixels * scale);
     // Single pixels stay squares, where they are large enough to be seen.
@@ -80,22 +86,23 @@ function drawScene(context, { scale, left, top }, { photo, gray, field, state })
   }
   context.restore();
   // What the box covers beyond the image is padding: hatched.
-  const around = rectangle(-1, -1, context.canvas.width + 2, context.canvas.height + 2);
-  around.addPath(image);
-  context.save();
-  context.clip(around, "evenodd");
-  hatch(context, inside, ACCENT);
-  context.restore();
-  frameAround(
-    context, left + box.left * scale, top + box.top * scale, (box.right - box.left) * scale, (box.bottom - box.top) * scale,
-  );
+  if (box.top < 0 || box.left < 0 || box.bottom > state.height || box.right > state.width) {
+    const around = rectangle(-1, -1, context.canvas.width + 2, context.canvas.height + 2);
+    around.addPath(image);
+    context.save();
+    context.clip(around, "evenodd");
+    hatch(context, inside, ACCENT);
+    context.restore();
+  }
+  frameAround(context, ...sides);
 }
 
 /** The image with a margin around it; a box that is too small to be seen is drawn a second time, enlarged. */
-function drawImage(context, width, height, margin, scene) {
+function drawImage(stage, context, width, height, margin, scene) {
   const { state } = scene;
   const scale = width / (state.width + 2 * margin);
-  drawScene(context, { scale, left: margin * scale, top: margin * scale }, scene);
+  const still = (name, paint) => stage.copyLayer(context, name, scene.gray === scene.photo, paint);
+  drawScene(context, { scale, left: margin * scale, top: margin * scale }, scene, still);
   const box = state.box;
   const side = Math.max(box.bottom - box.top, box.right - box.left);
   if (side * scale > SMALL_BOX) return;
@@ -108,13 +115,14 @@ function drawImage(context, width, height, margin, scene) {
   const lensTop = middleY > state.height / 2 ? 6 : height - lens - 6;
   context.save();
   const frame = rectangle(lensLeft, lensTop, lens, lens);
-  context.fillStyle = scene.paper;
+  context.fillStyle = getComputedStyle(stage.node).getPropertyValue("--paper");
   context.fill(frame);
   context.clip(frame);
   drawScene(
     context,
     { scale: lensScale, left: lensLeft + lens / 2 - middleX * lensScale, top: lensTop + lens / 2 - middleY * lensScale },
     scene,
+    (_name, paint) => paint(context),
   );
   context.restore();
   strokeOnPicture(context, frame, "#000");
@@ -191,12 +199,17 @@ function render({ model, el }) {
     if (fields.size > MOST_FIELDS) fields.delete(fields.keys().next().value);
   };
   keep();
-  // ipywidgets sends no message while one is being answered, and then only the newest values: so at most one
-  // gradient is being computed, and none that nobody waits for.
+  // Only where the reader pauses: a gradient keeps the processor busy, and a drag would stutter. ipywidgets sends no
+  // message while one is being answered, and then only the newest values: so at most one gradient is being computed.
+  let asking = 0;
   const ask = ({ unit }) => {
+    clearTimeout(asking);
     const known = fields.get(String(unit));
     // What failed is asked for again when the reader comes back to it.
-    if ((!known || known.error) && String(shared.get("_request")) !== String(unit)) shared.ask({ _request: unit });
+    if (known && !known.error) return;
+    asking = setTimeout(() => {
+      if (String(shared.get("_request")) !== String(unit)) shared.ask({ _request: unit });
+    }, PAUSE);
   };
 
   const maps = new Map();
@@ -217,16 +230,17 @@ function render({ model, el }) {
     const now = state();
     const { layer } = now;
     const field = fields.get(String(now.unit));
-    const paper = getComputedStyle(image.stage.node).getPropertyValue("--paper");
-    const scene = { photo, gray: gray ?? photo, field, state: now, paper };
-    image.stage.draw((context, width, height) => drawImage(context, width, height, margin, scene));
+    const scene = { photo, gray: gray ?? photo, field, state: now };
+    image.stage.draw((context, width, height) => drawImage(image.stage, context, width, height, margin, scene));
     const { shades, canvas } = pictureOf(now);
     map.stage.fit(image.stage, layer.rows, layer.cols);
     map.stage.draw((context, width, height) => {
-      context.imageSmoothingEnabled = false;
-      context.drawImage(canvas, 0, 0, width, height);
       const [cellWidth, cellHeight] = [width / layer.cols, height / layer.rows];
-      drawGrid(context, width, height, layer);
+      map.stage.copyLayer(context, "units", `${now.network} ${layer.name}`, (still) => {
+        still.imageSmoothingEnabled = false;
+        still.drawImage(canvas, 0, 0, width, height);
+        drawGrid(still, width, height, layer);
+      });
       markCell(context, now.col * cellWidth, now.row * cellHeight, cellWidth, cellHeight);
     });
 
@@ -265,7 +279,7 @@ function render({ model, el }) {
   const onField = () => { keep(); redraw(); };
   model.on("change:_field", onField);
   photo.decode().then(() => { gray = grayCopy(photo); redraw(); });
-  return () => { model.off("change:_field", onField); dispose(); };
+  return () => { clearTimeout(asking); model.off("change:_field", onField); dispose(); };
 }
 
 function readField({ box, rows, cols, data, share }, colors) {

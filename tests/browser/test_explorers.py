@@ -249,7 +249,7 @@ class TestReceptiveFields:
         opened.wait_until_idle()
         calls = json.loads(opened.python("import json; print(json.dumps(calls))"))
         assert calls[-1][2:] == list(fields.position())
-        assert 1 < len(calls) < 25
+        assert len(calls) < 25
         assert "%" in fields.says("share")
 
     def test_an_error_in_the_kernel_is_told(self, opened, fields):
