@@ -46,14 +46,22 @@ class SegmentationDataset(Dataset, ABC):
     def read(self, index: int) -> tuple[torch.Tensor, ...]:
         """Image, mask and further maps at 0 <= index < len, before the transform."""
 
+    def source(self, index: int) -> str:
+        """Where the sample at 0 <= index < len comes from, for error messages."""
+        return f"sample {index} of {self.split}"
+
     @property
     def palette(self) -> np.ndarray:
         """Colours of the classes, (K, 3) uint8: palette[mask] is a picture of a mask without void."""
         return np.array(self.colours, dtype=np.uint8)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        image, mask, *maps = self.read(self._position(index))
-        check_sample(image, mask, len(self.classes), self.ignore_index, channels=self.channels)
+        position = self._position(index)
+        image, mask, *maps = self.read(position)
+        try:
+            check_sample(image, mask, len(self.classes), self.ignore_index, channels=self.channels)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.source(position)}: {error}") from None
         sample = (image, mask, *maps)
         if self.transform is not None:
             sample = self._transformed(tv_tensors.Image(image), tv_tensors.Mask(mask), *maps)

@@ -1,11 +1,14 @@
 """Real photos to try a network on: those that come inside scikit-image's package, so no network is needed."""
 
-from importlib import resources
+from __future__ import annotations
 
-import numpy as np
-from PIL import Image
+from importlib import resources
+from typing import TYPE_CHECKING
 
 from course_utils.data.names import unknown
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FILES = {
     "astronaut": "astronaut.png",
@@ -29,6 +32,9 @@ def load_photo(name: str) -> np.ndarray:
     >>> load_photo("chelsea").shape  # a cat
     (300, 451, 3)
     """
+    import numpy as np
+    from PIL import Image
+
     if name not in _FILES:
         raise unknown("photo", name, list_photos())
     with (resources.files("skimage.data") / _FILES[name]).open("rb") as file, Image.open(file) as photo:

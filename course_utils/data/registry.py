@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 
 # name -> (module, class); a module is imported when its data set is asked for
 _DATASETS = {
+    "camvid": ("course_utils.data.camvid", "CamVid"),
+    "cityscapes": ("course_utils.data.cityscapes", "Cityscapes"),
+    "isbi2012": ("course_utils.data.isbi2012", "Isbi2012"),
+    "isles": ("course_utils.data.isles", "Isles"),
+    "tianchi_buildings": ("course_utils.data.tianchi_buildings", "TianchiBuildings"),
+    "voc2012": ("course_utils.data.voc2012", "Voc2012"),
     "street_scenes": ("course_utils.data.street_scenes", "StreetScenes"),
 }
 
@@ -23,9 +29,11 @@ def list_datasets() -> list[str]:
 def load_dataset(name: str, split: str, **options: Any) -> "SegmentationDataset":
     """Load the `split` ("train", "val" or "test") of the data set `name`.
 
-    Options differ by data set, see its class; all take `transform`, called with (image, mask).
+    Options differ by data set, see its class; all take `transform`, called with (image, mask), and those that are read
+    from files take `root`, the folder that holds them (by default datasets/NAME in the cache).
 
-    Raises ValueError for a name or split that does not exist, TypeError for an option that the data set lacks.
+    Raises ValueError for a name or split that does not exist, TypeError for an option that the data set lacks, and
+    FileNotFoundError, which says how to get them, where the files are not there.
 
     >>> dataset = load_dataset("street_scenes", "val")
     >>> image, mask = dataset[0]

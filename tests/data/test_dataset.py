@@ -104,8 +104,10 @@ def test_samples_are_checked():
     class Wrong(Stripes):
         classes = ("a", "b")
 
-    with pytest.raises(ValueError, match="labels must be 0 to 1"):
+    with pytest.raises(ValueError, match="^sample 2 of train: mask: labels must be 0 to 1"):
         Wrong("train")[2]
+    with pytest.raises(ValueError, match="^sample 4 of val: mask: labels must be 0 to 1"):
+        Wrong("val")[-1]
     assert Grey("train")[0][0].shape == (1, 4, 6)
     Grey.channels = 3
     try:
