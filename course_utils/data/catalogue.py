@@ -78,8 +78,8 @@ CATALOGUE = {
         licence="photos from Flickr, whose terms of use apply",
         page="http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
         steps=(
-            "Unpack VOCtrainval_11-May-2012.tar. The test images, whose labels are not public, are another archive, for "
-            "which one registers at the evaluation server named there."
+            "Unpack VOCtrainval_11-May-2012.tar. The test images, whose labels are not public, are another archive, "
+            "for which one registers at the evaluation server named there."
         ),
         layout="VOCdevkit/VOC2012/{ImageSets/Segmentation,JPEGImages,SegmentationClass}",
         needs={
@@ -131,7 +131,9 @@ CATALOGUE = {
             "Download and unpack the training and, if wanted, the testing cases of 2018; "
             "http://www.isles-challenge.org/ISLES2018/ describes them."
         ),
-        layout="TRAINING/case_N/*.XX.O.{CT_CBF,CT_MTT,CT_CBV,CT_Tmax,CT_4DPWI,OT}.NUMBER/*.nii (and TESTING, without OT)",
+        layout=(
+            "TRAINING/case_N/*.XX.O.{CT_CBF,CT_MTT,CT_CBV,CT_Tmax,CT_4DPWI,OT}.NUMBER/*.nii (and TESTING, without OT)"
+        ),
         needs={"train": ("TRAINING",), "val": ("TRAINING",), "test": ("TESTING",)},
         counts={"train": 76, "val": 18, "test": 62},
         inside=("", "*"),

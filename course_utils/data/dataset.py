@@ -51,6 +51,11 @@ class SegmentationDataset(Dataset, ABC):
         return f"sample {index} of {self.split}"
 
     @property
+    def labelled(self) -> bool:
+        """Whether the labels of this split are known; if not, its masks are void everywhere."""
+        return True
+
+    @property
     def palette(self) -> np.ndarray:
         """Colours of the classes, (K, 3) uint8: palette[mask] is a picture of a mask without void."""
         return np.array(self.colours, dtype=np.uint8)

@@ -56,7 +56,6 @@ class FileDataset(SegmentationDataset):
 
     @property
     def labelled(self) -> bool:
-        """Whether the labels of this split are public."""
         return self.split not in CATALOGUE[self.name].unlabelled
 
     @property

@@ -16,7 +16,7 @@ def test_generated_sets_load_without_files():
     for split in ("train", "val", "test"):
         dataset = load_dataset("street_scenes", split)
         assert dataset.split == split and len(dataset) > 0
-        assert len(dataset.classes) == len(dataset.palette) and dataset.ignore_index == 255
+        assert len(dataset.classes) == len(dataset.palette) and dataset.ignore_index == 255 and dataset.labelled
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
