@@ -5,7 +5,8 @@ A lesson makes one from tensors and ends its cell with it:
     SlidingWindowExplorer(image, {32: scores}, ["tabby", "lynx"], window=224)
 """
 
+from course_utils.widgets.metrics_painter import MetricsPainter
 from course_utils.widgets.receptive_field import ReceptiveFieldExplorer
 from course_utils.widgets.sliding_window import SlidingWindowExplorer
 
-__all__ = ["ReceptiveFieldExplorer", "SlidingWindowExplorer"]
+__all__ = ["MetricsPainter", "ReceptiveFieldExplorer", "SlidingWindowExplorer"]
