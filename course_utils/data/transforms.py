@@ -64,6 +64,19 @@ class Fit:
         )
 
 
+class _Jitter(v2.ColorJitter):
+    """Random brightness, contrast, saturation and hue of an image that has colours or is grey."""
+
+    def forward(self, image: torch.Tensor, *masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        channels = image.shape[-3]
+        if self.brightness is not None and channels not in (1, 3):
+            raise ValueError(
+                f"image: its colours cannot vary, it has {channels} channels, not 1 or 3. Give train_transform "
+                "jitter=0 for this data set."
+            )
+        return super().forward(image, *masks)
+
+
 def train_transform(
     size: tuple[int, int],
     *,
@@ -75,8 +88,8 @@ def train_transform(
     """Random scale, crop, mirror and colours: image (C, H, W) -> (C, *size), mask (H, W) -> size, for any H and W.
 
     scale: 1 fits the whole picture into `size`; a larger picture is cropped, a smaller one padded, both at random.
-    jitter: how much brightness, contrast and saturation of the image vary (0 to 1). mean, std: when given, the image
-    is normalised with them, last.
+    jitter: how much brightness, contrast and saturation of the image vary (0 to 1); 0 for an image that has neither
+    one channel nor three. mean, std: when given, the image is normalised with them, last.
     """
     if not 0 < scale[0] <= scale[1]:
         raise ValueError(f"scale: expected 0 < smallest <= largest, got {scale}.")
@@ -84,7 +97,7 @@ def train_transform(
         RandomScale(_checked(size), scale),
         v2.RandomCrop(size, pad_if_needed=True, fill=FILL),
         v2.RandomHorizontalFlip(),
-        v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter, hue=jitter / 10),
+        _Jitter(brightness=jitter, contrast=jitter, saturation=jitter, hue=jitter / 10),
     ]
     return v2.Compose(steps + _normalised(mean, std))
 

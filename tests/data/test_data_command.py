@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -122,6 +123,13 @@ def test_get_does_not_touch_a_folder_that_is_there(web, tmp_path):
     assert (tmp_path / "here" / "notes.txt").read_text() == "mine" and not web.requests
 
 
+def test_get_does_not_take_a_part_for_the_whole(web, cache):
+    make_camvid(cache / "datasets" / "camvid")
+    (cache / "datasets" / "camvid" / "val").rename(cache / "elsewhere")
+    result = course("get", "camvid")
+    assert result.exit_code == 1 and "camvid exists already, but has not all of camvid" in result.output
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [(None, "HTTP 404"), (b"<html>", "is no zip or tar archive"), ("other", "nothing of the split 'train'")],
@@ -168,9 +176,11 @@ def test_check(cache, tmp_path):
     assert bad.exit_code == 1 and f"✗ {tmp_path / 'here' / 'valannot' / '0.png'} is missing" in bad.output
 
 
-def test_check_of_what_is_not_there():
+def test_check_of_what_is_not_there(tmp_path):
     result = course("check", "camvid")
-    assert result.exit_code == 1 and "Run `course data get camvid`" in result.output
+    assert result.exit_code == 1 and "Run `course data get camvid`, or" in result.output
+    result = course("check", "camvid", "--root", tmp_path / "here")
+    assert result.exit_code == 1 and f"Run `course data get camvid --root {tmp_path / 'here'}`, or" in result.output
 
 
 @pytest.mark.parametrize("command", ["get", "check"])
@@ -179,6 +189,13 @@ def test_names(command):
     assert result.exit_code == 1 and "Unknown data set 'camvd'. Did you mean 'camvid'? Known: camvid" in result.output
     result = course(command, "street_scenes")
     assert result.exit_code == 0 and "street_scenes is generated" in result.output
+
+
+def test_the_report_reaches_a_pipe_that_knows_no_check_marks(tmp_path):
+    code = f"from course_utils.cli import app; app(['data', 'check', 'camvid', '--root', {str(tmp_path)!r}])"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, encoding="utf-8")
+    assert result.returncode == 1 and "✗ camvid: 3 problems." in result.stdout
 
 
 def test_the_list_needs_neither_torch_nor_numpy():

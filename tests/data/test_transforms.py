@@ -177,6 +177,19 @@ def jittered(jitter):
     return image, torch.stack([train_transform((8, 8), scale=(1, 1), jitter=jitter)(*before)[0] for _ in range(80)])
 
 
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_images_of_other_than_three_channels(channels):
+    before = tv_tensors.Image(torch.rand(channels, 5, 7)), tv_tensors.Mask(torch.zeros(5, 7, dtype=torch.int64))
+    for transform in (train_transform((8, 9), jitter=0), eval_transform((8, 9))):
+        image, mask = transform(*before)
+        assert image.shape == (channels, 8, 9) and mask.shape == (8, 9)
+    if channels == 1:
+        assert train_transform((8, 9))(*before)[0].shape == (1, 8, 9)
+    else:
+        with pytest.raises(ValueError, match=f"it has {channels} channels, not 1 or 3. Give train_transform jitter=0"):
+            train_transform((8, 9))(*before)
+
+
 def test_jitter_sets_how_much_colours_vary():
     image, same = jittered(0)
     assert abs(same - image).max() < 1e-6
