@@ -2,6 +2,10 @@
 
 const BRUSHES = [1, 3, 5, 9, 15]; // pixels across
 
+const KEYS =
+  " Keys: arrows move, Space paints, Shift + arrows paint on the way, 0–9 choose the class, + − the brush, " +
+  "F fills, Z undoes.";
+
 /** The pixels under a round brush, as [down, across] from its middle. */
 function brushOffsets(across) {
   const reach = (across - 1) / 2;
@@ -81,6 +85,7 @@ function render({ model, el }) {
     finish(painting.undo());
   };
   const fill = () => whole(() => brush.label);
+  const copyTruth = () => whole((i) => (truth[i] === VOID ? painting.prediction[i] : truth[i]));
   const moveTo = (cell) => {
     if (cell.row === cursor.row && cell.col === cursor.col) return;
     Object.assign(cursor, cell);
@@ -112,7 +117,7 @@ function render({ model, el }) {
     undoButton,
     fillButton,
     button("Start again", "back to the prediction that was given", () => whole((i) => start[i])),
-    button("Copy the truth", "make every scored pixel right", () => whole((i) => (truth[i] === VOID ? painting.prediction[i] : truth[i]))),
+    button("Copy the truth", "make every scored pixel right", copyTruth),
   );
 
   const truthFigure = figure(
@@ -123,7 +128,7 @@ function render({ model, el }) {
   const canvas = figure(
     "Your prediction",
     new Stage({ role: "application", "aria-roledescription": "painting", tabIndex: 0 }),
-    element("p", { className: "explorer-hint" }, element("strong", {}, "Drag to paint."), " Keys: arrows move, Space paints, Shift + arrows paint on the way, 0–9 choose the class, + − the brush, F fills, Z undoes."),
+    element("p", { className: "explorer-hint" }, element("strong", {}, "Drag to paint."), KEYS),
   );
   const cards = scoreCards();
   const position = element("dd", { "data-value": "position" });
@@ -136,7 +141,9 @@ function render({ model, el }) {
     shared.set({ absent: policy });
   });
   absent.fill([
-    ["nan", "nan", "left out of the means"], ["zero", "0", "as if it were all wrong"], ["one", "1", "as if it were all right"],
+    ["nan", "nan", "left out of the means"],
+    ["zero", "0", "as if it were all wrong"],
+    ["one", "1", "as if it were all right"],
   ]);
   const absentNow = element("span", { className: "painter-absent-now" });
   classScores.node.append(element("div", { className: "painter-policy" }, absent.node, absentNow));
@@ -226,22 +233,24 @@ function render({ model, el }) {
     const here = pixelAt(painting, cursor);
     matrix.show(painting.matrix, here.scored ? here : null);
     const absentNames = names.filter((_, k) => now.absent[k]);
-    setText(absentNow, absentNames.length ? `absent now: ${absentNames.join(", ")}` : "no class is absent now");
+    setText(absentNow, absentNames.length ? `absent now: ${absentNames.join(", ")}` : "none is absent now");
     classes.check(String(brush.label));
     sizes.check(String(brush.across));
     absent.check(shared.get("absent"));
     setText(fillButton, `Fill with ${names[brush.label]}`);
     undoButton.disabled = !painting.strokes.length;
+
     const wrong = painting.countWrong();
+    const unscored = truth.length - painting.scored;
     canvas.retitle(wrong ? `hatched where wrong: ${wrong} of ${painting.scored} pixels` : "every scored pixel is right");
-    truthFigure.retitle(painting.scored < truth.length ? `${truth.length - painting.scored} void pixels are not scored` : "");
-    const about = `truth ${nameOf(here.truth, names)}, prediction ${nameOf(here.prediction, names)}${here.scored ? "" : ", not scored"}`;
+    truthFigure.retitle(unscored ? `${unscored} void pixels are not scored` : "");
+    const about = describe(here, names);
     setText(position, `row ${cursor.row}, column ${cursor.col} of ${rows} × ${cols}`);
     setText(labels, about);
-    const spoken = ["acc", "mean_iu"].map((score) => `${score} ${now[score].toFixed(3)}`).join(", ");
-    const sentence = `Row ${cursor.row}, column ${cursor.col}: ${about}. ${spoken}.`;
-    paper.setAttribute("aria-label", `Prediction, ${rows} by ${cols} pixels, ${wrong} wrong. Brush: ${names[brush.label]}. ${sentence}`);
-    truthFigure.stage.node.setAttribute("aria-label", `Truth, ${rows} by ${cols} pixels. At the cursor: ${nameOf(here.truth, names)}.`);
+    const [acc, meanIu] = [now.acc, now.mean_iu].map((score) => score.toFixed(3));
+    const sentence = `Row ${cursor.row}, column ${cursor.col}: ${about}. acc ${acc}, mean_iu ${meanIu}.`;
+    setLabel(canvas, `Prediction, ${rows} by ${cols} pixels, ${wrong} wrong. Brush: ${names[brush.label]}. ${sentence}`);
+    setLabel(truthFigure, `Truth, ${rows} by ${cols} pixels. At the cursor: ${about}.`);
     return sentence;
   };
 
@@ -253,7 +262,7 @@ function render({ model, el }) {
       element("div", { className: "explorer-controls" }, classes.node, sizes.node, buttons),
       element("div", { className: "explorer-figures" }, truthFigure.node, canvas.node),
       element("dl", { className: "explorer-readout painter-cards" }, pixel, ...cards.cards),
-      element("div", { className: "explorer-figures" }, matrix.node, classScores.node),
+      element("div", { className: `explorer-figures ${names.length > 9 ? "painter-wide" : ""}` }, matrix.node, classScores.node),
     ],
     column: truthFigure.node,
     traits: ["absent"],
@@ -280,12 +289,18 @@ function render({ model, el }) {
   };
 }
 
+const setLabel = ({ stage }, text) => stage.node.setAttribute("aria-label", text);
+
+/** The two classes of a pixel in words. */
+function describe({ truth, prediction, scored }, names) {
+  const [truly, painted] = [truth, prediction].map((k) => names[k] ?? "void");
+  return `truth ${truly}, prediction ${painted}${scored ? "" : ", not scored"}`;
+}
+
 /** What stands at a pixel: its two labels, and whether it is scored. */
 function pixelAt({ truth, prediction, cols }, { row, col }) {
   const i = row * cols + col;
   return { truth: truth[i], prediction: prediction[i], scored: truth[i] !== VOID };
 }
-
-const nameOf = (label, names) => names[label] ?? "void";
 
 export default { render };

@@ -150,7 +150,8 @@ class Painting {
       for (const k of this.changed) {
         const [predicted, { points, down }] = [outlines[k], this.trueOutlines[k]];
         const precision = countNear(predicted, down, cols, tolerance) / Math.max(predicted.length, 1);
-        const recall = countNear(points, columnDistances(predicted, rows, cols), cols, tolerance) / Math.max(points.length, 1);
+        const near = countNear(points, columnDistances(predicted, rows, cols), cols, tolerance);
+        const recall = near / Math.max(points.length, 1);
         const f1 = precision + recall > 0 ? (2 * precision * recall) / (precision + recall) : 0;
         this.boundary[k] = predicted.length + points.length ? f1 : NaN;
       }

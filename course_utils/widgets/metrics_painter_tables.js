@@ -14,23 +14,28 @@ function swatch(css) {
   return node;
 }
 
+const rowHeader = (name, k, css) => element("th", { scope: "row", title: name }, swatch(css[k]), ` ${k} ${name}`);
+
 /** A table under a title: rows and columns have headers, and a wide one can be scrolled. */
 function titledTable(title, className, head, rows) {
   const table = element("table", { className }, element("thead", {}, head), element("tbody", {}, ...rows));
   const caption = element("figcaption", {}, title);
-  const scroller = element("div", { className: "painter-scroller", tabIndex: 0, role: "region", "aria-label": title }, table);
+  const about = { className: "painter-scroller", tabIndex: 0, role: "region", "aria-label": title };
+  const scroller = element("div", about, table);
   return { table, node: element("figure", { className: "explorer-figure" }, caption, scroller) };
 }
 
 /** The confusion matrix; each cell is shaded by its share of its row: blue where right, orange where wrong. */
 function matrixTable(names, css) {
   const cells = names.map(() => names.map(() => element("td")));
-  const rowNames = names.map((name, k) => element("th", { scope: "row", title: name }, swatch(css[k]), ` ${k} ${name}`));
+  const rowNames = names.map((name, k) => rowHeader(name, k, css));
   const head = element(
     "tr",
     {},
     element("td", { className: "painter-corner" }, "truth ↓ prediction →"),
-    ...names.map((name, k) => element("th", { scope: "col", title: name, "aria-label": `${k} ${name}` }, swatch(css[k]), `${k}`)),
+    ...names.map((name, k) =>
+      element("th", { scope: "col", title: name, "aria-label": `${k} ${name}` }, swatch(css[k]), `${k}`),
+    ),
   );
   const { table, node } = titledTable(
     "Confusion matrix, in pixels",
@@ -39,7 +44,7 @@ function matrixTable(names, css) {
     cells.map((row, k) => element("tr", {}, rowNames[k], ...row)),
   );
   table.style.setProperty("--digits", names.length > 12 ? "10px" : names.length > 6 ? "11px" : "12px");
-  node.classList.toggle("painter-wide", names.length > 9);
+  node.append(hint("Blue: right, orange: wrong, the stronger the larger its share of the row. Framed: the cursor's pixel."));
   const shown = new Int32Array(names.length ** 2).fill(-1);
   let marked = null;
   return {
@@ -54,7 +59,8 @@ function matrixTable(names, css) {
           setText(cells[row][col], String(count));
           cells[row][col].classList.toggle("painter-zero", count === 0);
           const shade = count ? 0.08 + 0.5 * Math.sqrt(count / total) : 0;
-          cells[row][col].style.background = shade ? `rgba(${row === col ? "0, 114, 178" : "213, 94, 0"}, ${shade.toFixed(3)})` : "";
+          const hue = row === col ? "0, 114, 178" : "213, 94, 0";
+          cells[row][col].style.background = `rgba(${hue}, ${shade.toFixed(3)})`;
         });
       }
       const mark = here && cells[here.truth][here.prediction];
@@ -76,9 +82,8 @@ const CLASS_SCORES = [
 
 /** A row of scores for each class, each with a bar behind it. */
 function classTable(names, css) {
-  const cells = Object.fromEntries(
-    CLASS_SCORES.map(([score]) => [score, names.map((_, k) => element("td", { "data-score": score, "data-class": String(k) }))]),
-  );
+  const cell = (score, k) => element("td", { "data-score": score, "data-class": String(k) });
+  const cells = Object.fromEntries(CLASS_SCORES.map(([score]) => [score, names.map((_, k) => cell(score, k))]));
   const head = element(
     "tr",
     {},
@@ -89,7 +94,7 @@ function classTable(names, css) {
     element(
       "tr",
       {},
-      element("th", { scope: "row", title: name }, swatch(css[k]), ` ${k} ${name}`),
+      rowHeader(name, k, css),
       ...CLASS_SCORES.map(([score]) => cells[score][k]),
     ),
   );
@@ -100,9 +105,8 @@ function classTable(names, css) {
       rows.forEach((row, k) => row.classList.toggle("painter-absent", absent[k]));
       for (const [score] of CLASS_SCORES) {
         scores[score].forEach((value, k) => {
-          const cell = cells[score][k];
-          showScore(cell, value);
-          cell.style.setProperty("--share", Number.isNaN(value) ? 0 : value);
+          showScore(cells[score][k], value);
+          cells[score][k].style.setProperty("--share", Number.isNaN(value) ? 0 : value);
         });
       }
     },
@@ -118,9 +122,8 @@ const PICTURE_SCORES = [
 
 /** The scores of the whole picture, each with what the last stroke did to it. */
 function scoreCards() {
-  const nodes = Object.fromEntries(
-    PICTURE_SCORES.map(([score]) => [score, { value: element("span", { "data-score": score }), change: element("small") }]),
-  );
+  const pair = (score) => ({ value: element("span", { "data-score": score }), change: element("small") });
+  const nodes = Object.fromEntries(PICTURE_SCORES.map(([score]) => [score, pair(score)]));
   const cards = PICTURE_SCORES.map(([score, meaning]) =>
     element(
       "div",

@@ -8,13 +8,13 @@ from playwright.sync_api import Locator
 
 from tests.browser.notebook_page import NotebookPage
 
-# Every explorer that lives in the kernel, with the numbers that its read-out must show.
+# Every explorer with a box that lives in the kernel, with the numbers that its read-out must show.
 STATE = """
 import json, gc
 from course_utils.widgets.base import Explorer
 print(json.dumps([
     {"row": e.row, "col": e.col, "box": [str(side) for side in e.box], "score": getattr(e, "score", None)}
-    for e in gc.get_objects() if issubclass(type(e), Explorer)
+    for e in gc.get_objects() if issubclass(type(e), Explorer) and hasattr(type(e), "box")
 ]))
 """
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.explorer_view import ExplorerView, check_explorer
+from tests.browser.painter_view import PainterView, check_painter
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 
@@ -16,6 +17,9 @@ def test_lesson_runs_and_its_explorers_work(open_notebook, notebook):
     with open_notebook(notebook) as opened:
         opened.run_all()
         opened.check()
-        for index in range(opened.page.locator(".explorer").count()):
-            check_explorer(ExplorerView(opened, index))
+        for index, explorer in enumerate(opened.page.locator(".explorer").all()):
+            if "painter" in explorer.get_attribute("class").split():
+                check_painter(PainterView(opened, index))
+            else:
+                check_explorer(ExplorerView(opened, index))
         opened.check()
