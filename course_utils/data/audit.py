@@ -65,7 +65,7 @@ def _audit_split(name: str, split: str, root: str | os.PathLike | None, progress
     try:
         dataset = load_dataset(name, split, root=root)
     except (OSError, ValueError) as error:
-        found.problems.append(str(error))
+        found.problems += str(error).splitlines()
         return found
     found.classes, found.count = dataset.classes, dataset.count
     if found.count != found.official:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from course_utils.data.file_dataset import FileDataset, Pair
+from course_utils.data.file_dataset import FileDataset, Pair, visible
 from course_utils.data.files import label_table, read_labels
 
 _IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
@@ -76,7 +76,7 @@ class Cityscapes(FileDataset):
     train_labels = label_table({**{label: label for label in range(19)}, 255: 255})
 
     def find(self) -> list[Pair]:
-        images = sorted((self.root / "leftImg8bit" / self.split).glob(f"*/*{_IMAGE}"))
+        images = sorted(visible((self.root / "leftImg8bit" / self.split).glob(f"*/*{_IMAGE}")))
         if not self.labelled:
             return [Pair(image, None) for image in images]
         folder = self.root / "gtFine" / self.split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -86,10 +87,15 @@ class FileDataset(SegmentationDataset):
 
 def images_in(folder: Path) -> list[Path]:
     """The .png, .jpg and .jpeg files of a folder by name. Raises ValueError for two images of the same name."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    found = sorted(path for path in visible(folder.iterdir()) if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
     by_name: dict[str, Path] = {}
     for path in found:
         if path.stem in by_name:
             raise ValueError(f"{by_name[path.stem]} and {path} are both there. Delete one of them.")
         by_name[path.stem] = path
     return found
+
+
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """Those whose name does not begin with a dot; macOS puts a file "._NAME" beside each that it copies."""
+    return [path for path in paths if not path.name.startswith(".")]

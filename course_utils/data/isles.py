@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import torch
 
-from course_utils.data.file_dataset import FileDataset
+from course_utils.data.file_dataset import FileDataset, visible
 
 _FOLDERS = {"train": "TRAINING", "val": "TRAINING", "test": "TESTING"}
 _CASES = {"train": range(1, 77), "val": range(77, 95), "test": range(1, 10**6)}
@@ -73,11 +73,16 @@ class Isles(FileDataset):
         numbers = {
             int(match[1]): path for path in folder.iterdir() if (match := re.fullmatch(r"case_(\d+)", path.name))
         }
-        slices = []
+        slices, problems = [], []
         for number in sorted(numbers.keys() & _CASES[self.split]):
-            volumes = tuple(_volume(numbers[number], channel.sequence) for channel in CHANNELS.values())
-            lesion = _volume(numbers[number], "OT") if self.labelled else None
-            slices += [Slice(number, volumes, lesion, z) for z in range(_depth(volumes[0]))]
+            try:
+                volumes = tuple(_volume(numbers[number], channel.sequence) for channel in CHANNELS.values())
+                lesion = _volume(numbers[number], "OT") if self.labelled else None
+                slices += [Slice(number, volumes, lesion, z) for z in range(_depth(volumes[0]))]
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError("\n".join(problems))
         return slices
 
     @property
@@ -113,7 +118,7 @@ class Isles(FileDataset):
 
 
 def _volume(case: Path, sequence: str) -> Path:
-    found = sorted(case.glob(f"*.XX.O.{sequence}.*/*.nii")) + sorted(case.glob(f"*.XX.O.{sequence}.*/*.nii.gz"))
+    found = visible(path for kind in (".nii", ".nii.gz") for path in sorted(case.glob(f"*.XX.O.{sequence}.*/*{kind}")))
     if len(found) != 1:
         raise ValueError(
             f"{case}: expected one volume *.XX.O.{sequence}.*/*.nii, found {[path.name for path in found] or 'none'}. "

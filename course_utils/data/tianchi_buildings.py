@@ -56,13 +56,17 @@ class TianchiBuildings(FileDataset):
         """The encoded mask of each image, by the name of the image."""
         path = self.root / "train_mask.csv"
         runs: dict[str, str] = {}
+        problems = []
         for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
             name, tab, mask = line.partition("\t")
             if (number, name, mask) == (1, "name", "mask") or not line:
                 continue
             if not tab or not name:
-                raise ValueError(f"{path}, line {number}: expected a name, a tab and a mask, got {line[:60]!r}.")
-            if name in runs:
-                raise ValueError(f"{path}, line {number}: a second mask for {name}. Delete one of the lines.")
-            runs[name] = "" if mask.strip() in _EMPTY else mask
+                problems.append(f"{path}, line {number}: expected a name, a tab and a mask, got {line[:60]!r}.")
+            elif name in runs:
+                problems.append(f"{path}, line {number}: a second mask for {name}. Delete one of the lines.")
+            else:
+                runs[name] = "" if mask.strip() in _EMPTY else mask
+        if problems:
+            raise ValueError("\n".join(problems))
         return runs

@@ -25,6 +25,7 @@ def root(tmp_path):
             write_image(tmp_path / f"{split}annot" / f"{9 - i}_0{i}.png", greys(i, list(range(12))))
     (tmp_path / "train.txt").write_text("/SegNet/CamVid/train/x.png /SegNet/CamVid/trainannot/x.png\n")
     (tmp_path / "train" / "Thumbs.db").write_text("no image")
+    (tmp_path / "train" / "._9_00.png").write_text("macOS's notes")
     return tmp_path
 
 

@@ -32,6 +32,8 @@ def root(tmp_path):
             write_image(fine.with_name(f"{fine.name}_gtFine_instanceIds.png"), np.zeros(SIZE, np.uint8))
             write_image(fine.with_name(f"{fine.name}_gtFine_color.png"), colours(0, SIZE))
             fine.with_name(f"{fine.name}_gtFine_polygons.json").write_text("{}")
+            image = tmp_path / "leftImg8bit" / split / f"{frame}_leftImg8bit.png"
+            image.with_name(f"._{image.name}").write_text("macOS's notes")
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from course_utils.data import load_dataset
+from course_utils.data.audit import audit
 from course_utils.data.isles import CHANNELS
 
 WIDTH, HEIGHT, DEPTH, TIMES = 6, 4, 3, 5
@@ -30,6 +31,7 @@ def write(root, folder, case, sequence, values=None, kind=".nii"):
     path.parent.mkdir(parents=True, exist_ok=True)
     values = volume(case, sequence) if values is None else values
     nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), path)
+    path.with_name(f"._{path.name}").write_text("macOS's notes")
     return path
 
 
@@ -68,7 +70,7 @@ def test_slices_and_masks_belong_together(root, split, cases):
 
 def test_scaled_integers_are_read_as_what_they_mean(root):
     """NIfTI files may hold whole numbers, a slope and an intercept."""
-    path = next((root / "TRAINING" / "case_2").glob("*CT_CBF*/*"))
+    path = next((root / "TRAINING" / "case_2").glob("*CT_CBF*/[!.]*"))
     scaled = nibabel.Nifti1Image(np.full((WIDTH, HEIGHT, DEPTH), 30, np.int16), np.eye(4))
     scaled.header.set_slope_inter(0.5, 10)
     nibabel.save(scaled, path)
@@ -93,15 +95,26 @@ def test_the_root_may_be_one_folder_out(root, tmp_path_factory):
 
 @pytest.mark.parametrize("sequence", ["CT_Tmax", "CT_4DPWI", "OT"])
 def test_volume_that_is_missing(root, sequence):
-    next((root / "TRAINING" / "case_10").glob(f"*.{sequence}.*/*")).unlink()
+    next((root / "TRAINING" / "case_10").glob(f"*.{sequence}.*/[!.]*")).unlink()
     with pytest.raises(
         ValueError, match=rf"case_10: expected one volume \*\.XX\.O\.{sequence}\.\*/\*\.nii, found none"
     ):
         load_dataset("isles", "train", root=root)
 
 
+def test_every_case_that_lacks_a_volume_is_told(root):
+    for case, sequence in ((2, "CT_CBV"), (76, "OT"), (10, "CT_MTT")):
+        next((root / "TRAINING" / f"case_{case}").glob(f"*.{sequence}.*/[!.]*")).unlink()
+    with pytest.raises(ValueError) as raised:
+        load_dataset("isles", "train", root=root)
+    lines = str(raised.value).splitlines()
+    assert [line.split(":")[0].rpartition("case_")[2] for line in lines] == ["2", "10", "76"]
+    problems = audit("isles", root, progress=False)[0].problems
+    assert problems == lines
+
+
 def test_volume_that_is_there_twice(root):
-    path = next((root / "TRAINING" / "case_10").glob("*.CT_MTT.*/*"))
+    path = next((root / "TRAINING" / "case_10").glob("*.CT_MTT.*/[!.]*"))
     path.with_name("copy.nii").write_bytes(path.read_bytes())
     with pytest.raises(ValueError, match=r"case_10: expected one volume .*CT_MTT.*found \['SMIR|VSD.*'copy\.nii'\]"):
         load_dataset("isles", "train", root=root)
@@ -148,7 +161,7 @@ def test_flat_image(root):
 
 @pytest.mark.parametrize("case", [76, 77])
 def test_damaged_volume(root, case):
-    path = next((root / "TRAINING" / f"case_{case}").glob("*.CT_MTT.*/*"))
+    path = next((root / "TRAINING" / f"case_{case}").glob("*.CT_MTT.*/[!.]*"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) - 40])
     with pytest.raises(ValueError, match=r"CT_MTT.* is damaged or no NIfTI file .* Unpack the download again"):

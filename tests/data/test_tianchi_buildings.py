@@ -89,6 +89,15 @@ def test_two_masks_for_one_image(root):
         load_dataset("tianchi_buildings", "train", root=root)
 
 
+def test_every_bad_line_is_told(root):
+    set_line(root, "B1.jpg", "M1.jpg\t3 4")
+    set_line(root, "E1.jpg", "nothing")
+    with pytest.raises(ValueError) as raised:
+        load_dataset("tianchi_buildings", "val", root=root)
+    first, second = str(raised.value).splitlines()
+    assert "line 9: expected a name" in first and "line 12: a second mask" in second
+
+
 def test_image_that_is_missing(root):
     (root / "train" / "B1.jpg").unlink()
     with pytest.raises(FileNotFoundError, match=r"train.B1\.jpg is missing"):
