@@ -40,10 +40,7 @@ def load_dataset(name: str, split: str, **options: Any) -> "SegmentationDataset"
     >>> tuple(image.shape), tuple(mask.shape)
     ((3, 96, 128), (96, 128))
     """
-    if name not in _DATASETS:
-        raise unknown("data set", name, list_datasets())
-    module, class_name = _DATASETS[name]
-    kind = getattr(import_module(module), class_name)
+    kind = dataset_class(name)
     if split not in kind.splits:
         raise unknown(f"split of {name}", split, kind.splits)
     known = [option for option in inspect.signature(kind).parameters if option != "split"]
@@ -51,3 +48,14 @@ def load_dataset(name: str, split: str, **options: Any) -> "SegmentationDataset"
         if option not in known:
             raise TypeError(str(unknown(f"option of {name}", option, known)))
     return kind(split, **options)
+
+
+def dataset_class(name: str) -> "type[SegmentationDataset]":
+    """The class behind a name: its `classes`, `colours`, `channels` and `splits` are there without any file.
+
+    Raises ValueError for a name that does not exist.
+    """
+    if name not in _DATASETS:
+        raise unknown("data set", name, list_datasets())
+    module, class_name = _DATASETS[name]
+    return getattr(import_module(module), class_name)

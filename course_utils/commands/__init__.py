@@ -1,0 +1,1 @@
+"""What `course train`, `course evaluate` and `course predict` do."""

@@ -1,0 +1,61 @@
+"""The segmentation networks of the course by name. A new one is a file and a line here."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from course_utils.data.names import unknown
+
+# name -> (module, class or function); a module is imported when its network is asked for
+_MODELS = {
+    "small_fcn": ("course_utils.models.small_fcn", "SmallFCN"),
+    "smp_fpn": ("course_utils.models.library", "smp_fpn"),
+    "smp_unet": ("course_utils.models.library", "smp_unet"),
+}
+
+
+def list_models() -> list[str]:
+    """Names that `build_model` knows."""
+    return sorted(_MODELS)
+
+
+def build_model(name: str, num_classes: int, in_channels: int = 3, **options: Any) -> nn.Module:
+    """Build a segmentation network with random weights: (N, in_channels, H, W) → logits (N, num_classes, H, W).
+
+    Options differ by network, see its docstring; `pretrained=True` asks for ImageNet weights where there are some.
+
+    Raises ValueError for an unknown name or numbers below 1, TypeError for an option that the network lacks.
+
+    >>> sum(parameter.numel() for parameter in build_model("small_fcn", num_classes=8).parameters())
+    295952
+    """
+    known = _options(name)
+    for argument, value in (("num_classes", num_classes), ("in_channels", in_channels)):
+        if value < 1:
+            raise ValueError(f"{argument}: expected 1 or more, got {value}.")
+    for option in options:
+        if option not in known:
+            raise TypeError(str(unknown(f"option of {name}", option, known)))
+    return _builder(name)(num_classes, in_channels, **options)
+
+
+def takes_option(name: str, option: str) -> bool:
+    """Whether a network has an option such as "pretrained". Raises ValueError for an unknown name."""
+    return option in _options(name)
+
+
+def _options(name: str) -> list[str]:
+    parameters = inspect.signature(_builder(name)).parameters
+    return [option for option in parameters if option not in ("num_classes", "in_channels")]
+
+
+def _builder(name: str) -> Callable[..., nn.Module]:
+    if name not in _MODELS:
+        raise unknown("model", name, list_models())
+    module, builder = _MODELS[name]
+    return getattr(import_module(module), builder)
