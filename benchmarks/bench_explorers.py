@@ -17,6 +17,7 @@ from tests.browser.chromium import chromium
 from tests.browser.explorer_view import ExplorerView
 from tests.browser.lab import LabServer
 from tests.browser.notebook_page import NotebookPage
+from tests.browser.painter_view import PainterView
 
 MOVES = 240
 STEPS = 30
@@ -26,9 +27,10 @@ import torch
 from ipywidgets import interact
 from matplotlib import pyplot as plt
 from matplotlib.patches import Rectangle
-from course_utils.data import load_photo
+from course_utils.data import load_dataset, load_photo
+from course_utils.metrics import ConfusionMatrix
 from course_utils.models import load_classifier
-from course_utils.widgets import ReceptiveFieldExplorer, SlidingWindowExplorer
+from course_utils.widgets import MetricsPainter, ReceptiveFieldExplorer, SlidingWindowExplorer
 torch.manual_seed(0)
 photo = load_photo("chelsea")[:296, :448]
 scores = {stride: torch.rand(1, (296 - 224) // stride + 1, (448 - 224) // stride + 1) for stride in (8, 4)}
@@ -54,6 +56,30 @@ def draw(row=(0, 18), col=(0, 56)):
     plt.show()
 interact(draw);
 """
+PAINTER = """
+street = load_dataset("street_scenes", "val")
+_, truth = street[0]
+painter = MetricsPainter(truth, street.classes, street.palette)
+painter
+"""
+CLASSIC_PAINTER = """
+painted = torch.full_like(truth, 2)
+palette = torch.tensor(street.palette)
+def paint(row=(1, 94), col=(1, 126)):
+    painted[row - 1 : row + 2, col - 1 : col + 2] = col % 8  # no two pictures are the same
+    matrix = ConfusionMatrix(8).update(painted, truth)
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 4))
+    left.imshow(palette[truth.clamp(max=7)])
+    middle.imshow(palette[painted])
+    middle.imshow(truth != painted, cmap="Reds", alpha=0.3)
+    right.imshow(matrix.matrix)
+    for t in range(8):
+        for p in range(8):
+            right.text(p, t, int(matrix.matrix[t, p]), ha="center", va="center", fontsize=6)
+    right.set_title(f"mean_iu {matrix.mean_iu():.3f}, fw_iu {matrix.fw_iu():.3f}\\n{matrix.iu()}", fontsize=6)
+    plt.show()
+interact(paint);
+"""
 AFTER_THE_FRAME = """
     const afterTheFrame = act => requestAnimationFrame(() => {
         const channel = new MessageChannel();
@@ -61,11 +87,12 @@ AFTER_THE_FRAME = """
         channel.port2.postMessage(0);
     });
 """
+CELLS = (SETUP, SLIDING, FIELDS, PAINTER, CLASSIC, CLASSIC_PAINTER)
 
 
 def main() -> None:
     """Print median and 95th percentile of each version's latencies."""
-    cells = [nbformat.v4.new_code_cell(source) for source in (SETUP, SLIDING, FIELDS, CLASSIC)]
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     print(f"event to paint in headless Chromium, {MOVES} moves of a drag, {STEPS} steps of a slider")
@@ -75,10 +102,15 @@ def main() -> None:
             with NotebookPage(browser, server, notebook) as opened:
                 opened.run_all()
                 opened.check()
-                classic = slider_latencies(opened)
+                classic = slider_latencies(opened, 0)
                 report("interact + matplotlib", classic, classic)
                 for index, name in enumerate(("sliding window explorer", "receptive field explorer")):
                     report(name, drag_latencies(ExplorerView(opened, index)), classic)
+                classic = slider_latencies(opened, 1)
+                report("interact + matplotlib, painter", classic, classic)
+                painter = PainterView(opened, 2)
+                painter.choose(7)
+                report("metrics painter, 96 × 128", drag_latencies(painter), classic)
                 opened.check()
         finally:
             server.stop()
@@ -88,7 +120,7 @@ def report(name: str, latencies: list[float], classic: list[float]) -> None:
     """Print one row of the table."""
     middle, high = percentile(latencies, 50), percentile(latencies, 95)
     ratio = percentile(classic, 50) / middle
-    print(f"  {name:26} median {middle:6.1f} ms   p95 {high:6.1f} ms   {ratio:5.1f} times as fast at the median")
+    print(f"  {name:30} median {middle:6.1f} ms   p95 {high:6.1f} ms   {ratio:5.1f} times as fast at the median")
 
 
 def percentile(values: list[float], percent: int) -> float:
@@ -137,14 +169,14 @@ def drag_latencies(view: ExplorerView) -> list[float]:
     return latencies
 
 
-def slider_latencies(opened: NotebookPage) -> list[float]:
-    """Move the slider step by step and return the latency of each new picture, in milliseconds."""
+def slider_latencies(opened: NotebookPage, index: int) -> list[float]:
+    """Move the second slider of an `interact`, by its place on the page; return each new picture's latency in ms."""
     page = opened.page
     page.evaluate(
         f"""() => {{
             {AFTER_THE_FRAME}
             window.nextPicture = () => new Promise(done => {{
-                const area = document.querySelector('.widget-interact .jp-OutputArea');
+                const area = document.querySelectorAll(".widget-interact")[{index}].querySelector(".jp-OutputArea");
                 let pressed = null;
                 window.addEventListener('keydown', event => {{ pressed ??= event.timeStamp; }}, {{capture: true}});
                 const old = area.querySelector('img').src;
@@ -160,7 +192,7 @@ def slider_latencies(opened: NotebookPage) -> list[float]:
             }});
         }}"""
     )
-    slider = page.locator(".widget-interact .noUi-handle").nth(1)
+    slider = page.locator(".widget-interact").nth(index).locator(".noUi-handle").nth(1)
     slider.scroll_into_view_if_needed()
     latencies = []
     for step in range(STEPS):
