@@ -19,6 +19,8 @@ VGG16 = {
     "classifier.6": (404, 32, 111.5),
 }  # fmt: skip
 
+INF = float("inf")
+
 
 def test_vgg16():
     model = convolutionalize(load_classifier("vgg16", pretrained=False))
@@ -220,6 +222,33 @@ def test_fcn_32s_sees_436_pixels_centred_on_its_own():
     assert field.size == (436, 436) and field.stride == (1, 1)
     centers = [sum(field.axes[0](row)) / 2 - row for row in range(64, 96)]
     assert abs(sum(centers) / len(centers)) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("dims", "size"),
+    [(1, (3, 5)), (2, (INF, 5)), (-2, (INF, 5)), (3, (3, INF)), (-1, (3, INF)), ((2, 3), (INF, INF)), ([], (INF, INF))],
+)
+def test_a_mean_sees_all_along_its_own_axes_only(dims, size):
+    net = nn.Sequential(nn.Conv2d(2, 4, (3, 5)), Lambda(lambda x: x.mean(dims, keepdim=True)))
+    assert receptive_field(net, "", (2, 9, 12)).size == size
+
+
+@pytest.mark.parametrize(
+    ("cut", "start", "stride"),
+    [
+        (lambda x: x[:, :, 2:, 3:], (1, 1), (1, 1)),
+        (lambda x: x[:, :, -4:, -5:], (4, 5), (1, 1)),  # of 9 × 12
+        (lambda x: x[:, :, -99:, :5], (-1, -2), (1, 1)),
+        (lambda x: x[:, :, 1::2, -7::3], (0, 3), (2, 3)),
+        (lambda x: torch.ops.aten.slice(x, 2, None, None, 2), (-1, -2), (2, 1)),
+        (lambda x: torch.ops.aten.slice(x, -1, -4, None), (-1, 6), (1, 1)),
+        (lambda x: x[:1, 1:3], (-1, -2), (1, 1)),  # images and channels
+    ],
+)
+def test_a_crop_moves_the_field_to_where_it_starts(cut, start, stride):
+    net = nn.Sequential(nn.Conv2d(2, 4, (3, 5), padding=(1, 2)), Lambda(cut))
+    field = receptive_field(net, "", (2, 9, 12))
+    assert (field.start, field.stride, field.size) == (start, stride, (3, 5))
 
 
 ACTIVATIONS = [
