@@ -13,6 +13,7 @@ import pickle
 import re
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ class CheckpointFolder:
             os.replace(part, self.folder / name)
             _sync_folder(self.folder)
         except (OSError, RuntimeError) as error:  # PyTorch's writer reports a full disk as a RuntimeError
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             raise CheckpointError(f"{self.folder}: the checkpoint of step {step} was not saved ({_cause(error)}). "
                                   f"{self._advice()}") from error  # fmt: skip
         return name
@@ -153,4 +155,5 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _cause(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0].rstrip(".")
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

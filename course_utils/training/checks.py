@@ -29,11 +29,29 @@ def check_not_empty(argument: str, dataset: Dataset) -> None:
         raise ValueError(f"{argument}: {type(dataset).__name__} has no samples. Check its folder, split and filters.")
 
 
+def check_labelled(argument: str, dataset: Dataset) -> None:
+    """Refuse a split whose labels are not public: all of it is void, nothing can be learned from it or scored on it.
+
+    A data set says so by `labelled = False`; parts of a ConcatDataset are all looked at, Subsets from outside.
+    """
+    if getattr(dataset, "labelled", True) is False:
+        split = f" {dataset.split!r}" if hasattr(dataset, "split") else ""
+        raise ValueError(
+            f"{argument}: the labels of the split{split} of {type(dataset).__name__} are not public, its masks are "
+            'void everywhere. Use a split with labels, such as "val".'
+        )
+    for part in getattr(dataset, "datasets", None) or [getattr(dataset, "dataset", None)]:
+        if part is not None:
+            check_labelled(argument, part)
+
+
 def check_run(train: Dataset, val: Dataset | None, epochs: int, batch_size: int, processes: int) -> None:
     """Check what can be known before the first batch."""
     check_not_empty("train", train)
+    check_labelled("train", train)
     if val is not None:
         check_not_empty("val", val)
+        check_labelled("val", val)
         ours, theirs = tuple(fact(train, "classes")), tuple(fact(val, "classes"))
         if ours != theirs:
             raise ValueError(f"val: its classes {theirs} are not those of train, {ours}. Use two splits of one set.")

@@ -15,6 +15,7 @@ from course_utils.losses import cross_entropy
 from course_utils.metrics import ConfusionMatrix
 from course_utils.training.checks import (
     check_channels,
+    check_labelled,
     check_logits,
     check_not_empty,
     fact,
@@ -39,9 +40,10 @@ def evaluate(
     Apple's GPU, else the CPU), "cpu", "cuda" or "mps". precision: "32-true", "bf16-mixed" or "16-mixed". progress:
     show a bar. The model is back on its device and in its mode afterwards.
 
-    Raises ValueError if the data are empty, or do not fit the model.
+    Raises ValueError if the data are empty, are not labelled, or do not fit the model.
     """
     check_not_empty("data", data)
+    check_labelled("data", data)
     fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     loader = evaluation_loader(fabric, data, batch_size, num_workers)
     home = next(model.parameters()).device
