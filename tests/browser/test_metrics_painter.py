@@ -27,10 +27,12 @@ PAINTER = """
 painter = MetricsPainter(truth, classes, colors, prediction=noise, tolerance=1.5)
 painter
 """
-# Not the defaults: void is -1, three numbers of tolerance decide, and there is a photo.
+# Not the defaults: void is -1, in the prediction too; outlines must meet exactly; and there is a photo.
 SECOND = """
 wide = np.where(truth == 255, -1, truth).repeat(2, 1)  # 24 × 60
-second = MetricsPainter(wide, classes, colors, ignore_index=-1, tolerance=0, image=rng.random((24, 60, 3)))
+shifted = np.where(wide < 0, wide, np.roll(np.maximum(wide, 0), 3, 1))
+photo = rng.random((24, 60, 3))
+second = MetricsPainter(wide, classes, colors, prediction=shifted, image=photo, ignore_index=-1, tolerance=0)
 second
 """
 OTHER = """
