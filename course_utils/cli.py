@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from course_utils.commands.train import register
+from course_utils.commands import register
 from course_utils.data.cli import app as data_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

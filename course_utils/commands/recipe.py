@@ -88,6 +88,27 @@ def loss_named(names: str) -> Callable[[Any, Tensor], Tensor]:
     return total
 
 
+def check_same_recipe(recipe: Recipe, folder: Path) -> None:
+    """Raise ValueError if the run in a folder was made by another recipe; its data may have moved.
+
+    Raises CheckpointError if all its checkpoints are damaged. A folder without any is right.
+    """
+    state = CheckpointFolder(folder, say=lambda text: None).newest()  # `fit` says what is amiss
+    if state is None:
+        return
+    then, now = _recipe(state, folder).plain(), recipe.plain()
+    changed = [
+        f"{name} was {then[name]!r}, is {now[name]!r}"
+        for name in now
+        if name != "data_options" and then[name] != now[name]
+    ]
+    if changed:
+        raise ValueError(
+            f"resume: the run in {folder} had other settings: {'; '.join(changed)}. Use the same, or start a new run "
+            "in another --folder."
+        )
+
+
 def trained(run: Path) -> tuple[Recipe, nn.Module, str]:
     """(recipe, model in evaluation mode, name of the file) from the best checkpoint of a run, or from a file.
 
@@ -96,12 +117,18 @@ def trained(run: Path) -> tuple[Recipe, nn.Module, str]:
     """
     path = CheckpointFolder(run).best() if run.is_dir() else run
     state = load_checkpoint(path)
-    try:
-        recipe = Recipe(**state["about"]["recipe"])
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} does not say how its model was built: it was not made by `course train`.") from error
-    num_classes, channels = len(state["about"]["classes"]), state["about"]["channels"]
-    model = build_model(recipe.model, num_classes, channels)
+    recipe = _recipe(state, path)
+    model = build_model(recipe.model, len(state["about"]["classes"]), state["about"]["channels"])
     check_weights_fit(model, state["model"], str(path))
     model.load_state_dict(state["model"])
     return recipe, model.eval(), path.name
+
+
+def _recipe(state: Any, path: Path) -> Recipe:
+    about = state.get("about") if isinstance(state, dict) else None
+    if not isinstance(about, dict) or not {"recipe", "classes", "channels"} <= about.keys():
+        raise ValueError(f"{path} does not say how its model was built: it was not made by `course train`.")
+    try:
+        return Recipe(**about["recipe"])
+    except TypeError as error:
+        raise ValueError(f"{path} was made by another version of `course train`: {error}.") from error

@@ -1,76 +1,113 @@
-"""`course train`, `course evaluate`, `course predict`."""
+"""`course train`."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Run = Annotated[Path, typer.Argument(help="Folder of a run, or one of its checkpoints.", show_default=False)]
-Root = Annotated[
-    Path | None, typer.Option(help="Folder of the data set; by default datasets/NAME in the cache.", show_default=False)
-]
-Accelerator = Annotated[str, typer.Option(help="auto (CUDA, else Apple's GPU, else the CPU), cpu, cuda or mps.")]
-Precision = Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")]
-Workers = Annotated[int, typer.Option(help="Processes that load data.")]
+from course_utils.commands.errors import one_line_errors
+from course_utils.commands.options import Accelerator, Precision, Root, Workers, check_place, data_options
+
+_HOW = "How it learns"  # boxes that `--help` shows the options in
+_KEPT = "What is kept"
+_WHERE = "Where it runs"
 
 
 def train(
-    model: Annotated[str, typer.Option(help="Name of a network: small_fcn, smp_fpn, smp_unet.", show_default=False)],
-    data: Annotated[str, typer.Option(help="Name of a data set; `course data list` has them.", show_default=False)],
+    model: Annotated[
+        str, typer.Option(help="Network: small_fcn, smp_fpn or smp_unet.", metavar="NAME", show_default=False)
+    ],
+    data: Annotated[
+        str, typer.Option(help="Data set, as `course data list` has it.", metavar="NAME", show_default=False)
+    ],
     root: Root = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Where the run is kept; by default runs/DATA-MODEL.", show_default=False)
+    crop: Annotated[tuple[int, int], typer.Option(help="Height and width of the crops.", metavar="H W")] = (256, 320),
+    scale: Annotated[
+        tuple[float, float],
+        typer.Option(help="Random scale; 1: the whole image fits into the crop.", metavar="LOW HIGH"),
+    ] = (0.75, 1.5),
+    pretrained: Annotated[
+        bool,
+        typer.Option(" /--no-pretrained", help="No ImageNet weights to start from.", show_default=False),
+    ] = True,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the training images.", metavar="N", rich_help_panel=_HOW)
+    ] = 20,
+    batch_size: Annotated[int, typer.Option(help="Images per step.", metavar="N", rich_help_panel=_HOW)] = 8,
+    loss: Annotated[
+        str,
+        typer.Option(help="Loss, or a sum: cross_entropy+dice.", metavar="NAME", rich_help_panel=_HOW),
+    ] = "cross_entropy",
+    lr: Annotated[float, typer.Option(help="Largest learning rate.", metavar="X", rich_help_panel=_HOW)] = 1e-3,
+    schedule: Annotated[
+        str,
+        typer.Option(help="poly, one_cycle, step or constant.", metavar="NAME", rich_help_panel=_HOW),
+    ] = "poly",
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", metavar="X", rich_help_panel=_HOW)] = 1e-2,
+    clip: Annotated[
+        float | None,
+        typer.Option(help="Largest norm of the gradient.", metavar="X", show_default=False, rich_help_panel=_HOW),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint in the folder.")] = False,
-    pretrained: Annotated[bool, typer.Option(help="Start from ImageNet weights, where the network has some.")] = True,
-    epochs: int = 20,
-    batch_size: int = 8,
-    crop: Annotated[tuple[int, int], typer.Option(help="Rows and columns of the crops.")] = (256, 320),
-    scale: Annotated[tuple[float, float], typer.Option(help="Random scale; 1 fits the whole image into the crop.")] = (
-        0.75,
-        1.5,
-    ),
-    loss: Annotated[str, typer.Option(help="Name of a loss, or a sum such as cross_entropy+dice.")] = "cross_entropy",
-    lr: Annotated[float, typer.Option(help="Largest learning rate.")] = 1e-3,
-    weight_decay: float = 1e-2,
-    schedule: Annotated[str, typer.Option(help="poly, one_cycle, step or constant.")] = "poly",
-    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.", show_default=False)] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better one.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Stop after N epochs without a better one.", metavar="N", show_default=False, rich_help_panel=_HOW
+        ),
     ] = None,
-    seed: int = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of weights, order and augmentation.", metavar="N", rich_help_panel=_HOW)
+    ] = 0,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of the run; by default runs/DATA-MODEL.", metavar="FOLDER", show_default=False, rich_help_panel=_KEPT
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint there.", rich_help_panel=_KEPT)
+    ] = False,
     checkpoint_every: Annotated[
-        int | None, typer.Option(help="Save after so many steps too, not only after an epoch.", show_default=False)
+        int | None,
+        typer.Option(
+            help="Save every N steps, not only after epochs.", metavar="N", show_default=False, rich_help_panel=_KEPT
+        ),
     ] = None,
     accelerator: Accelerator = "auto",
     precision: Precision = "32-true",
     workers: Workers = 0,
-    channels_last: Annotated[bool, typer.Option(help="Memory layout that most processors prefer.")] = True,
-    compile: Annotated[bool, typer.Option(help="Compile the network with torch.compile.")] = False,
+    channels_last: Annotated[
+        bool,
+        typer.Option(
+            " /--no-channels-last", help="Store images plane by plane.", show_default=False, rich_help_panel=_WHERE
+        ),
+    ] = True,
+    compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=_WHERE)] = False,
 ) -> None:
-    """Train a network and keep its best weights, its log and all that is needed to go on after an interruption.
+    """Train a network on a data set, and keep its best weights and its log.
 
-    AdamW; the best epoch is the one with the highest mean IoU on the validation split, at full image size.
+    The best epoch is that of the highest mean IoU on the whole validation images.
+
+    After an interruption the same command with --resume goes on.
     """
     with one_line_errors():
         from functools import partial
 
         from torch.optim import AdamW
 
-        from course_utils.commands.recipe import Recipe, loss_named
+        from course_utils.commands.recipe import Recipe, check_same_recipe, loss_named
         from course_utils.models.build import takes_option
         from course_utils.training import fit
         from course_utils.training.random_state import seed_everything
 
+        check_place(accelerator, precision)
         recipe = Recipe(
-            model, data, pretrained and takes_option(model, "pretrained"), list(crop), list(scale), _options(root)
+            model, data, pretrained and takes_option(model, "pretrained"), list(crop), list(scale), data_options(root)
         )
         folder = folder or Path("runs") / f"{data}-{model}"
+        if resume:
+            check_same_recipe(recipe, folder)
         train_set, val_set = recipe.train_set(), recipe.whole_images("val")
         seed_everything(seed)
         network = recipe.build_model(train_set)
@@ -85,79 +122,3 @@ def train(
         best = history.best
         print(f"Best mean IoU {best['val_mean_iu']:.4f} in epoch {int(best['epoch'])} of {len(history.rows)}, on val.")
         print(f"Trained for {history.seconds:.0f} s. Kept in {folder}; now: course evaluate {folder}")
-
-
-def evaluate(
-    run: Run,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    root: Root = None,
-    accelerator: Accelerator = "auto",
-    precision: Precision = "32-true",
-    workers: Workers = 0,
-) -> None:
-    """Score a trained network on a split of its data set, each image at its full size."""
-    with one_line_errors():
-        from dataclasses import replace
-
-        from course_utils.commands.recipe import trained
-        from course_utils.training import evaluate as score
-
-        recipe, model, file = trained(run)
-        if root is not None:
-            recipe = replace(recipe, data_options=_options(root))
-        dataset = recipe.whole_images(split)
-        matrix = score(model, dataset, num_workers=workers, accelerator=accelerator, precision=precision, progress=True)
-        print(f"{recipe.model} on {recipe.data} {split}, {len(dataset)} images ({file})")
-        width = max(map(len, dataset.classes))
-        for name, iu in zip(dataset.classes, matrix.iu().tolist(), strict=True):
-            print(f"  {name:{width}}  IoU {iu:.4f}")
-        print(f"acc {matrix.acc():.4f}  acc_cls {matrix.acc_cls():.4f}  ", end="")
-        print(f"mean_iu {matrix.mean_iu():.4f}  fw_iu {matrix.fw_iu():.4f}")
-
-
-def predict(
-    run: Run,
-    image: Annotated[Path, typer.Argument(help="An image file.", show_default=False)],
-    to: Annotated[
-        Path | None, typer.Option(help="The picture to write; by default IMAGE-overlay.png.", show_default=False)
-    ] = None,
-) -> None:
-    """Segment one image with a trained network and write it as a picture with the classes over it."""
-    with one_line_errors():
-        from course_utils.commands.overlay import save_overlay
-        from course_utils.commands.recipe import trained
-
-        recipe, model, _ = trained(run)
-        to = to or image.with_name(f"{image.stem}-overlay.png")
-        for line in save_overlay(recipe, model, image, to):
-            print(line)
-        print(f"Written: {to}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the three commands to `course`."""
-    commands: tuple[Callable, ...] = (train, evaluate, predict)
-    for command in commands:
-        app.command()(command)
-
-
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """What the user can mend ends in one line and exit status 1; Ctrl-C in 130, as in any shell."""
-    try:
-        yield
-    except (OSError, ValueError, TypeError, RuntimeError, FloatingPointError) as error:
-        from course_utils.training import CheckpointError
-
-        # A RuntimeError is PyTorch's for anything, a bug of ours too: that one keeps its traceback.
-        if isinstance(error, RuntimeError) and not isinstance(error, CheckpointError):
-            raise
-        print(f"course: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt as interruption:
-        print(f"course: {interruption or 'stopped'}", file=sys.stderr)
-        raise typer.Exit(130) from interruption
-
-
-def _options(root: Path | None) -> dict[str, str]:
-    return {} if root is None else {"root": str(root)}
