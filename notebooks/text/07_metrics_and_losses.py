@@ -62,10 +62,10 @@ prediction[2:6, 3:8] = 1
 # %% [markdown]
 # Each pixel is one of four kinds. *Positive* and *negative* say what was **predicted**; *true* and *false* say whether that was right.
 #
-# | | predicted 1 | predicted 0 |
+# | | predicted 0 | predicted 1 |
 # | --- | --- | --- |
-# | **truth 1** | TP, true positive (真正例) | FN, false negative (假反例) |
-# | **truth 0** | FP, false positive (假正例) | TN, true negative (真反例) |
+# | **truth 0** | TN, true negative (真反例) | FP, false positive (假正例) |
+# | **truth 1** | FN, false negative (假反例) | TP, true positive (真正例) |
 #
 # **Predict** the four numbers before you run the cell. The two boxes overlap in 3 × 3 pixels.
 
