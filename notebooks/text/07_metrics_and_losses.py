@@ -150,7 +150,7 @@ print(confusion_by_bincount(prediction, truth, 2))
 assert confusion_by_bincount(prediction, truth, 2).flatten().tolist() == [tn, fp, fn, tp]
 
 # %% [markdown]
-# Is it the same as the loop, with eight classes and void? And what is it worth? The two take turns on half a million pixels.
+# Is it the same as the loop, with eight classes and void? And what is it worth? The two take turns on a quarter of a million pixels.
 
 # %% tags=["claim:matrix-by-bincount"]
 target, guess = torch.randint(8, (2, 500, 501))
@@ -853,7 +853,7 @@ pole_iou = {name: sum(run.iu()[1].item() for run in runs) / len(runs) for name, 
 assert max(pole_iou, key=pole_iou.get) not in ("cross-entropy", "focal", "OHEM")
 
 # %% [markdown]
-# Cross-entropy never finds one pole in these 60 steps: saying *no* is right for 97 of 100 pixels, and its gradient knows nothing of classes. Focal
+# Cross-entropy finds no poles in these 60 steps: saying *no* is right for 97 of 100 pixels, and its gradient knows nothing of classes. Focal
 # loss and OHEM prefer *hard* pixels, and that is not the same as *rare* ones: they don't help here. Three ways help: weights, Dice and
 # Lovász.
 #
