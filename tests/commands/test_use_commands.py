@@ -262,10 +262,12 @@ def test_a_stranger_checkpoint_runs_no_code(use, tmp_path, form):
     if form == "torch":
         torch.save(state, tmp_path / "model.pt")
     else:
-        (tmp_path / "model.pt").write_bytes(pickle.dumps(state))
+        (tmp_path / "model.pt").write_bytes(pickle.dumps(state, protocol=2))
     assert "could run code on this machine" in use(tmp_path / "model.pt")
     assert not trap.exists()
-    torch.load(tmp_path / "model.pt", weights_only=False) if form == "torch" else pickle.loads(pickle.dumps(state))
+    torch.load(tmp_path / "model.pt", weights_only=False) if form == "torch" else pickle.loads(
+        pickle.dumps(state, protocol=2)
+    )
     assert trap.exists(), "the trap itself must work"
 
 
