@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -120,5 +121,7 @@ def train(
             compile=compile,
         )  # fmt: skip
         best = history.best
+        if int(os.environ.get("RANK", 0)):
+            return  # under torchrun one process speaks for all
         print(f"Best mean IoU {best['val_mean_iu']:.4f} in epoch {int(best['epoch'])} of {len(history.rows)}, on val.")
         print(f"Trained for {history.seconds:.0f} s. Kept in {folder}; now: course evaluate {folder}")

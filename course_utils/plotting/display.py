@@ -39,11 +39,16 @@ def show(fig: Figure, *, alt: str, width: float | None = None) -> None:
         raise ValueError(f"alt is {alt!r}; say in a sentence what there is to see.")
     if width is not None and not width > 0:
         raise ValueError(f"width is {width}; give a positive number of CSS pixels, or leave it out.")
-    display(_Picture(*_render(fig, width), " ".join(alt.split())))
+    display(picture_of(fig, alt, width))
     plt.close(fig)
 
 
-class _Picture:
+def picture_of(fig: Figure, alt: str, width: float | None = None) -> Picture:
+    """What `show` displays, for those who display it themselves."""
+    return Picture(*_render(fig, width), " ".join(alt.split()))
+
+
+class Picture:
     """An encoded picture that shows itself as `<img>` in a notebook and as its alt text anywhere else."""
 
     def __init__(self, mime: str, data: bytes, width: int, alt: str) -> None:

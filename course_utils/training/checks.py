@@ -45,8 +45,8 @@ def check_labelled(argument: str, dataset: Dataset) -> None:
             check_labelled(argument, part)
 
 
-def check_run(train: Dataset, val: Dataset | None, epochs: int, batch_size: int, processes: int) -> None:
-    """Check what can be known before the first batch."""
+def check_run(train: Dataset, val: Dataset | None, batch_size: int, processes: int) -> None:
+    """Check what can be known of the data before the first batch."""
     check_not_empty("train", train)
     check_labelled("train", train)
     if val is not None:
@@ -55,12 +55,21 @@ def check_run(train: Dataset, val: Dataset | None, epochs: int, batch_size: int,
         ours, theirs = tuple(fact(train, "classes")), tuple(fact(val, "classes"))
         if ours != theirs:
             raise ValueError(f"val: its classes {theirs} are not those of train, {ours}. Use two splits of one set.")
-    if epochs < 1:
-        raise ValueError(f"epochs: expected 1 or more, got {epochs}.")
     if not 1 <= batch_size <= len(train):
         raise ValueError(f"batch_size: expected 1 to {len(train)}, the number of samples in train, got {batch_size}.")
     if batch_size % processes:
         raise ValueError(f"batch_size: {batch_size} images can't be shared evenly by {processes} processes.")
+
+
+def check_settings(*, seed: int, clip: float | None, **counts: int | None) -> None:
+    """Counts must be 1 or more, a norm above 0, a seed from 0 to 2**63 - 1; None stands for "not used"."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name}: expected 1 or more, got {count}.")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip: expected a norm above 0, got {clip}. Leave it out to leave gradients as they are.")
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed}.")
 
 
 def check_channels(model: nn.Module, images: Tensor) -> None:

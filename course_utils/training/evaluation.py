@@ -22,6 +22,7 @@ from course_utils.training.checks import (
     main_output,
 )
 from course_utils.training.loaders import evaluation_loader
+from course_utils.training.progress import progress_bar
 
 
 def evaluate(
@@ -48,7 +49,7 @@ def evaluate(
     loader = evaluation_loader(fabric, data, batch_size, num_workers)
     home = next(model.parameters()).device
     try:
-        with tqdm(total=len(loader), desc="evaluate", disable=not progress) as bar:
+        with progress_bar(progress, total=len(loader), desc="evaluate") as bar:
             return score(fabric, fabric.setup_module(model), loader, data, bar=bar)[0]
     finally:
         model.to(home)
@@ -76,7 +77,7 @@ def score(
         outputs = model(images)
         logits = main_output(outputs)
         check_logits(logits, target, num_classes)
-        matrix.update(logits.argmax(1), target)
+        matrix.update(logits.max(1).indices, target)
         pixels = int((target != ignore_index).sum())
         loss_sum += float(loss(outputs, target)) * pixels
         valid += pixels

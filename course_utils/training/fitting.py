@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,15 +13,15 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
 from course_utils.losses import cross_entropy
 from course_utils.metrics import ConfusionMatrix
-from course_utils.training.checks import check_run, fact
+from course_utils.training.checks import check_run, check_settings, fact
 from course_utils.training.history import History
 from course_utils.training.loaders import TrainingBatches, evaluation_loader
 from course_utils.training.logbook import Logbook, NoLogbook
 from course_utils.training.loop import train_loop
+from course_utils.training.progress import progress_bar
 from course_utils.training.random_state import seed_everything
 from course_utils.training.run import Run
 from course_utils.training.schedules import make_schedule
@@ -84,7 +85,8 @@ def fit(
     after Ctrl-C (the state is saved); `CheckpointError` if one can't be written or all are damaged.
     """
     fabric = make_fabric(accelerator, precision)
-    check_run(train, val, epochs, batch_size, fabric.world_size)
+    check_run(train, val, batch_size, fabric.world_size)
+    check_settings(epochs=epochs, clip=clip, patience=patience, checkpoint_every=checkpoint_every, seed=seed)
     seed_everything(seed + fabric.global_rank)
     if channels_last:
         model.to(memory_format=torch.channels_last)
@@ -100,14 +102,13 @@ def fit(
     }  # fmt: skip
     matrix = ConfusionMatrix(len(fact(train, "classes")), fact(train, "ignore_index"))
     run = Run(fabric, model, updates, rates, matrix, settings=settings, about=about or {})
-    bar = tqdm(total=epochs * steps, unit="step", disable=not (progress and fabric.is_global_zero))
     logbook = NoLogbook()
     if folder is not None:
-        run.keep_in(Path(folder), resume=resume, say=bar.write if fabric.is_global_zero else lambda text: None)
+        run.keep_in(Path(folder), resume=resume, say=print if fabric.is_global_zero else lambda text: None)
         if fabric.is_global_zero:
             logbook = Logbook(Path(folder), run.total_steps)
-    bar.update(run.total_steps)
-
+    shown = progress and fabric.is_global_zero
+    bar = progress_bar(shown, total=epochs * steps, initial=run.total_steps, unit="step")
     with bar, logbook:
         train_loop(
             run, network, batches, val, val_loader,
@@ -119,6 +120,7 @@ def fit(
 
 def make_fabric(accelerator: str, precision: str) -> Fabric:
     """One device, or under torchrun one for each of its processes."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what is used was asked for
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     nodes = int(os.environ.get("WORLD_SIZE", 1)) // devices
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=precision)

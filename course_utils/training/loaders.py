@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import torch
@@ -55,4 +56,9 @@ def _options(num_workers: int) -> dict:
         "collate_fn": collate,
         "pin_memory": torch.cuda.is_available(),
         "generator": torch.Generator(),
+        "worker_init_fn": _leave_ctrl_c_to_the_main_process if num_workers else None,
     }
+
+
+def _leave_ctrl_c_to_the_main_process(worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -64,7 +64,7 @@ def train_loop(
                 lr = schedule.get_last_lr()[0]
                 schedule.step()
 
-                run.add_step(step_loss, main_output(outputs).argmax(1), target)
+                run.add_step(step_loss, main_output(outputs).detach().max(1).indices, target)
                 logbook.step(run.total_steps, run.last_loss, lr)
                 bar.set_postfix_str(_summary(run), refresh=False)
                 bar.update()

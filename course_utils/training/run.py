@@ -66,9 +66,9 @@ class Run:
         state = self.store.newest()
         if state is not None:
             self._load(state)
-            say(f"Going on in {folder} after {self.epoch} epochs and {self.step} steps.")
+            say(f"Going on after {self.epoch} epochs and {self.step} steps.")
         elif resume:
-            say(f"{folder} has no checkpoint yet: a new run.")
+            say("No checkpoint yet: a new run.")
         self.fabric.barrier()
         if state is None:
             self.save()

@@ -250,7 +250,9 @@ class TestWhatGoesWrong:
 
     @pytest.mark.parametrize(("options", "match"), [
         ({"batch_size": 15}, "1 to 14"), ({"batch_size": 0}, "1 to 14"), ({"epochs": 0}, "epochs: expected 1"),
-        ({"schedule": "ploy"}, "Did you mean 'poly'"),
+        ({"schedule": "ploy"}, "Did you mean 'poly'"), ({"patience": 0}, "patience: expected 1 or more, got 0"),
+        ({"checkpoint_every": -1}, "checkpoint_every: expected 1"), ({"clip": 0.0}, "clip: expected a norm above 0"),
+        ({"seed": -1}, "seed: expected a whole number from 0"), ({"seed": 2**70}, "seed: expected"),
     ])  # fmt: skip
     def test_settings(self, options, match):
         with pytest.raises(ValueError, match=match):

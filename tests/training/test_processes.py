@@ -41,8 +41,10 @@ def train(folder: str, crash_after: int | None = None) -> None:
 
 
 def torchrun(folder: Path, checkout: Path, *more: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0",
-               "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "-m", "tests.training.test_processes"]  # fmt: skip
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--rdzv-backend", "c10d",
+        "--rdzv-endpoint", "localhost:0", "-m", "tests.training.test_processes",
+    ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run([*command, str(folder), *more], cwd=checkout, env=environment, capture_output=True, text=True)
 
@@ -79,7 +81,7 @@ def test_batches_that_cannot_be_shared(monkeypatch):
     from course_utils.training.checks import check_run
 
     with pytest.raises(ValueError, match="5 images can't be shared evenly by 2 processes"):
-        check_run(Stripes(), None, 1, 5, 2)
+        check_run(Stripes(), None, 5, 2)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The smallest training that has everything a resume could forget: augmentation, dropout, batch statistics, momentum."""
+"""The smallest training with all that a resume could forget: augmentation, dropout, batch statistics, momentum."""
 
 from __future__ import annotations
 
