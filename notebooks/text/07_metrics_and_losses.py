@@ -45,6 +45,7 @@ from course_utils.metrics import ConfusionMatrix, boundary_f1
 from course_utils.plotting import draw_heatmap, draw_mask, show, subplots
 from course_utils.widgets import MetricsPainter
 
+torch.set_num_threads(1)  # for networks this small one thread is as fast as several, also on a busy machine
 torch.manual_seed(7);
 
 # %% [markdown]

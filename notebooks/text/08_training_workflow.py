@@ -50,6 +50,7 @@ from course_utils.plotting import LiveCurve, draw_image, draw_mask, show, subplo
 from course_utils.training import CheckpointFolder, evaluate, fit, load_checkpoint
 from course_utils.training.order import EpochBatches
 
+torch.set_num_threads(1)  # for networks this small one thread is as fast as several, also on a busy machine
 torch.manual_seed(0);
 
 # %% [markdown]
@@ -301,6 +302,7 @@ from course_utils.data import load_dataset
 from course_utils.models import build_model
 from course_utils.training import fit
 
+torch.set_num_threads(1)
 torch.manual_seed(0)
 train = load_dataset("street_scenes", "train", size=(36, 48), length=96)
 network = build_model("small_fcn", num_classes=8, width=8)
