@@ -325,3 +325,9 @@ def test_evaluate_adds_up_over_batches_and_leaves_the_model_as_it_was():
         with torch.no_grad():
             expected.update(model.eval()(image[None]).argmax(1), mask[None])
     assert torch.equal(by_one.matrix, expected.matrix)
+
+
+def test_it_trains_in_training_mode_whatever_mode_the_model_comes_in(whole):
+    model = network().eval()
+    fit(model, TRAIN, VAL, epochs=4, batch_size=4, lr=0.01)
+    assert same_weights(model, whole[0])
