@@ -133,7 +133,7 @@ class NotebookPage:
     def _listen(self) -> None:
         page = self.page
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}\n{error.stack}"))
         page.on("websocket", self._on_websocket)
         self.context.on("request", self._on_request)
         self.context.on("response", self._on_response)

@@ -284,6 +284,13 @@ def test_it_fits_a_narrow_cell(opened, view):
     view.root.evaluate("root => { root.parentElement.style.width = ''; }")
     opened.page.wait_for_timeout(300)
     assert view.root.bounding_box()["width"] > 700
+    # JupyterLab's own notebook stumbles when a cell changes its height at once; nothing of the explorer is in the trace.
+    opened.problems[:] = [problem for problem in opened.problems if not stumbled(problem)]
+
+
+def stumbled(problem: str) -> bool:
+    places = [line for line in problem.splitlines() if line.strip().startswith("at ")]
+    return "removeChild" in problem and bool(places) and all("/jlab_core." in place for place in places)
 
 
 def test_it_lives_on_without_a_kernel(opened, view):
