@@ -284,7 +284,7 @@ def test_it_fits_a_narrow_cell(opened, view):
     view.root.evaluate("root => { root.parentElement.style.width = ''; }")
     opened.page.wait_for_timeout(300)
     assert view.root.bounding_box()["width"] > 700
-    # JupyterLab's own notebook stumbles when a cell changes its height at once; nothing of the explorer is in the trace.
+    # JupyterLab's own notebook stumbles when a cell changes its height at once; the explorer is not in the trace.
     opened.problems[:] = [problem for problem in opened.problems if not stumbled(problem)]
 
 
