@@ -106,7 +106,7 @@ def fit(
     if folder is not None:
         run.keep_in(Path(folder), resume=resume, say=print if fabric.is_global_zero else lambda text: None)
         if fabric.is_global_zero:
-            logbook = Logbook(Path(folder), run.total_steps)
+            logbook = Logbook(Path(folder), run.history, run.total_steps)
     shown = progress and fabric.is_global_zero
     bar = progress_bar(shown, total=epochs * steps, initial=run.total_steps, unit="step")
     with bar, logbook:

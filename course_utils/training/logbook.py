@@ -10,10 +10,12 @@ from course_utils.training.history import History, Row
 class Logbook:
     """The logs in a run's folder; after a resume they go on where the checkpoint was made."""
 
-    def __init__(self, folder: Path, step: int):
+    def __init__(self, folder: Path, history: History, step: int):
         from torch.utils.tensorboard import SummaryWriter
 
         self.csv = folder / "log.csv"
+        if history.rows:  # a kill may have come between the checkpoint of an epoch and its row
+            history.write_csv(self.csv)
         # What an earlier session logged after the checkpoint is hidden: it is about to happen again.
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 

@@ -331,3 +331,19 @@ def test_it_trains_in_training_mode_whatever_mode_the_model_comes_in(whole):
     model = network().eval()
     fit(model, TRAIN, VAL, epochs=4, batch_size=4, lr=0.01)
     assert same_weights(model, whole[0])
+
+
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_a_kill_before_the_row_is_logged_loses_no_row(whole, tmp_path, monkeypatch, epoch):
+    def breaks(self, history):
+        if len(history.rows) == epoch:
+            raise Stop
+        history.write_csv(self.csv)
+
+    settings = {"epochs": 4, "batch_size": 4, "lr": 0.01, "folder": tmp_path}
+    with monkeypatch.context() as patch:
+        patch.setattr("course_utils.training.logbook.Logbook.epoch", breaks)
+        with pytest.raises(Stop):
+            fit(network(), TRAIN, VAL, **settings)
+    fit(network(), TRAIN, VAL, resume=True, **settings)
+    assert (tmp_path / "log.csv").read_bytes() == (whole[2] / "log.csv").read_bytes()
