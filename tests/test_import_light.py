@@ -14,23 +14,28 @@ HEAVY = {
     "numpy", "scipy", "skimage", "nibabel", "PIL", "matplotlib", "ipywidgets", "IPython", "typer",
 }  # fmt: skip
 
-# data → models → losses, metrics, fc_to_conv, receptive_field → training → plotting, widgets → commands; the command
-# and its tools stand apart.
+# data → layers → models → losses, metrics, fc_to_conv, receptive_field … → training → plotting, widgets → commands; the
+# command and its tools stand apart.
 LAYERS = {
     "data": 0,
-    "models": 1,
-    "losses": 2,
-    "metrics": 2,
-    "receptive_field_rules": 2,
-    "receptive_field": 2,
-    "fc_to_conv": 2,
-    "training": 3,
-    "plotting": 4,
-    "widgets": 5,
-    "doctor": 6,
-    "colab": 6,
-    "commands": 7,
-    "cli": 8,
+    "layers": 1,
+    "models": 2,
+    "weights": 2,
+    "losses": 3,
+    "metrics": 3,
+    "receptive_field_rules": 3,
+    "receptive_field": 3,
+    "fc_to_conv": 3,
+    "alignment": 3,
+    "weight_maps": 3,
+    "tiling": 3,
+    "training": 4,
+    "plotting": 5,
+    "widgets": 6,
+    "doctor": 7,
+    "colab": 7,
+    "commands": 8,
+    "cli": 9,
 }
 
 

@@ -41,7 +41,7 @@ def build_model(name: str, num_classes: int, in_channels: int = 3, **options: An
     for option in options:
         if option not in known:
             raise TypeError(str(unknown(f"option of {name}", option, known)))
-    return _builder(name)(num_classes, in_channels, **options)
+    return builder(name)(num_classes, in_channels, **options)
 
 
 def takes_option(name: str, option: str) -> bool:
@@ -50,11 +50,12 @@ def takes_option(name: str, option: str) -> bool:
 
 
 def _options(name: str) -> list[str]:
-    parameters = inspect.signature(_builder(name)).parameters
+    parameters = inspect.signature(builder(name)).parameters
     return [option for option in parameters if option not in ("num_classes", "in_channels")]
 
 
-def _builder(name: str) -> Callable[..., nn.Module]:
+def builder(name: str) -> Callable[..., nn.Module]:
+    """The class or function behind a name, whose docstring describes the network. Raises ValueError if unknown."""
     if name not in _MODELS:
         raise unknown("model", name, list_models())
     module, builder = _MODELS[name]
