@@ -1,1 +1,21 @@
 """Layers that several networks share, each written so that it can be read, and equal to the library's."""
+
+from course_utils.layers.transposed import (
+    conv_transpose_by_gradient,
+    conv_transpose_by_matrix,
+    conv_transpose_by_scatter,
+    conv_transpose_by_zero_insertion,
+    convolution_matrix,
+    insert_zeros,
+    transposed_size,
+)
+
+__all__ = [
+    "conv_transpose_by_gradient",
+    "conv_transpose_by_matrix",
+    "conv_transpose_by_scatter",
+    "conv_transpose_by_zero_insertion",
+    "convolution_matrix",
+    "insert_zeros",
+    "transposed_size",
+]
