@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,6 +42,7 @@ class Recipe:
     crop: list[int]  # rows, columns
     scale: list[float]  # smallest and largest random scale; 1 fits the whole image into the crop
     data_options: dict[str, Any] = field(default_factory=dict)
+    model_options: dict[str, Any] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -65,12 +67,32 @@ class Recipe:
 
     def build_model(self, dataset: SegmentationDataset) -> nn.Module:
         options = {"pretrained": True} if self.pretrained else {}
-        return build_model(self.model, len(dataset.classes), dataset.channels, **options)
+        return build_model(self.model, len(dataset.classes), dataset.channels, **options | self.model_options)
 
 
 def normalized(image: Tensor) -> Tensor:
     """An image (C, H, W) in [0, 1], scaled as in training."""
     return (image - _MEAN) / _STD
+
+
+def model_options(pairs: list[str]) -> dict[str, Any]:
+    """Options of a network from words such as "width=16": numbers, true, false and lists as in JSON, the rest is text.
+
+    >>> model_options(["width=16", "padding=same", "multi_grid=[1, 2, 4]"])
+    {'width': 16, 'padding': 'same', 'multi_grid': [1, 2, 4]}
+
+    Raises ValueError for a word without "=", and for a name that comes twice.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals and text) or name in options:
+            raise ValueError(f"set: expected NAME=VALUE, each name once, got {pair!r}. For example: --set width=16.")
+        try:
+            options[name] = json.loads(text)
+        except json.JSONDecodeError:
+            options[name] = text
+    return options
 
 
 def loss_named(names: str) -> Callable[[Any, Tensor], Tensor]:
@@ -118,7 +140,8 @@ def trained(run: Path) -> tuple[Recipe, nn.Module, str]:
     path = CheckpointFolder(run).best() if run.is_dir() else run
     state = load_checkpoint(path)
     recipe = _recipe(state, path)
-    model = build_model(recipe.model, len(state["about"]["classes"]), state["about"]["channels"])
+    about = state["about"]
+    model = build_model(recipe.model, len(about["classes"]), about["channels"], **recipe.model_options)
     check_weights_fit(model, state["model"], str(path))
     model.load_state_dict(state["model"])
     return recipe, model.eval(), path.name

@@ -18,11 +18,15 @@ _WHERE = "Where it runs"
 
 def train(
     model: Annotated[
-        str, typer.Option(help="Network: small_fcn, smp_fpn or smp_unet.", metavar="NAME", show_default=False)
+        str, typer.Option(help="Network: unet, fcn8s or another; a wrong name lists all.", metavar="NAME", show_default=False)
     ],
     data: Annotated[
         str, typer.Option(help="Data set, as `course data list` has it.", metavar="NAME", show_default=False)
     ],
+    set: Annotated[
+        list[str] | None,
+        typer.Option(help="Option of the network, such as width=16; may be repeated.", metavar="NAME=VALUE"),
+    ] = None,
     root: Root = None,
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width of the crops.", metavar="H W")] = (256, 320),
     scale: Annotated[
@@ -97,15 +101,16 @@ def train(
 
         from torch.optim import AdamW
 
-        from course_utils.commands.recipe import Recipe, check_same_recipe, loss_named
+        from course_utils.commands.recipe import Recipe, check_same_recipe, loss_named, model_options
         from course_utils.models.build import takes_option
         from course_utils.training import fit
         from course_utils.training.random_state import seed_everything
 
         check_place(accelerator, precision)
         recipe = Recipe(
-            model, data, pretrained and takes_option(model, "pretrained"), list(crop), list(scale), data_options(root)
-        )
+            model, data, pretrained and takes_option(model, "pretrained"), list(crop), list(scale), data_options(root),
+            model_options(set or []),
+        )  # fmt: skip
         folder = folder or Path("runs") / f"{data}-{model}"
         if resume:
             check_same_recipe(recipe, folder)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_utils.commands.recipe import LOSSES
+from course_utils.commands.recipe import LOSSES, trained
 from course_utils.data.catalogue import CATALOGUE
 from course_utils.models import list_models
 from course_utils.training import CheckpointFolder
@@ -73,6 +73,33 @@ def test_options_reach_the_training(camvid, tmp_path):
     state = CheckpointFolder(tmp_path / "runs" / "camvid-small_fcn").newest()
     assert {name: state["settings"][name] for name in given} == given
     assert state["epoch"] < 9 and state["history"]["stopped_early"]  # nothing is learned at a rate of 0
+
+
+def test_options_of_the_network_are_kept_with_the_run(camvid, tmp_path):
+    folder = tmp_path / "narrow"
+    given = ("--set", "width=6", "--set", "dropout=0.25")
+    assert course("train", *TINY, *given, "--root", camvid, "--epochs", 1, "--folder", folder).exit_code == 0
+    assert weights(folder)["stages.0.0.weight"].shape == (6, 3, 3, 3)
+    recipe, model, _ = trained(folder)
+    assert recipe.model_options == {"width": 6, "dropout": 0.25} and model.dropout.p == 0.25
+    assert course("evaluate", folder).exit_code == 0
+    words = refused("train", *TINY, "--set", "width=8", "--root", camvid, "--folder", folder, "--resume")
+    assert "model_options was {'width': 6, 'dropout': 0.25}, is {'width': 8}" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["width"], "set: expected NAME=VALUE, each name once, got 'width'"),
+        (["=6"], "got '=6'"),
+        (["width="], "got 'width='"),
+        (["width=6", "width=7"], "got 'width=7'"),
+        (["widht=6"], "Unknown option of small_fcn 'widht'. Did you mean 'width'"),
+    ],
+)
+def test_wrong_options_of_the_network(camvid, options, words):
+    given = [part for option in options for part in ("--set", option)]
+    assert words in refused("train", *TINY, "--root", camvid, *given)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
