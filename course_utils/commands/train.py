@@ -14,11 +14,16 @@ from course_utils.commands.options import Accelerator, Precision, Root, Workers,
 _HOW = "How it learns"  # boxes that `--help` shows the options in
 _KEPT = "What is kept"
 _WHERE = "Where it runs"
+# Written here, since `--help` is to come without PyTorch.
+_NETWORKS = (
+    "small_fcn, smp_fpn, smp_unet, fcn32s, fcn16s, fcn8s, fcn4s, fcn2s, fcn_alexnet, fcn_googlenet, unet, segnet, "
+    "segnet_basic, deconvnet or deeplabv3"
+)
 
 
 def train(
     model: Annotated[
-        str, typer.Option(help="Network: unet, fcn8s or another; a wrong name lists all.", metavar="NAME", show_default=False)
+        str, typer.Option(help=f"Network: {_NETWORKS}.", metavar="NAME", show_default=False)
     ],
     data: Annotated[
         str, typer.Option(help="Data set, as `course data list` has it.", metavar="NAME", show_default=False)
