@@ -1,0 +1,12 @@
+"""Exercises may write files: into a folder that goes away with the test."""
+
+from __future__ import annotations
+
+import tempfile
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def temporary_files(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
