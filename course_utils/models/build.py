@@ -13,9 +13,23 @@ from course_utils.data.names import unknown
 
 # name -> (module, class or function); a module is imported when its network is asked for
 _MODELS = {
+    "deconvnet": ("course_utils.models.deconvnet", "DeconvNet"),
+    "fcn16s": ("course_utils.models.fcn_vgg", "FCN16s"),
+    "fcn2s": ("course_utils.models.fcn_vgg", "FCN2s"),
+    "fcn32s": ("course_utils.models.fcn_vgg", "FCN32s"),
+    "fcn4s": ("course_utils.models.fcn_vgg", "FCN4s"),
+    "fcn8s": ("course_utils.models.fcn_vgg", "FCN8s"),
+    "fcn_alexnet": ("course_utils.models.fcn_alexnet", "FCNAlexNet"),
+    "fcn_googlenet": ("course_utils.models.fcn_googlenet", "FCNGoogLeNet"),
+    "segnet": ("course_utils.models.segnet", "SegNet"),
+    "segnet_basic": ("course_utils.models.segnet_basic", "SegNetBasic"),
+    "deeplabv3": ("course_utils.models.deeplabv3", "DeepLabV3"),
+    "deeplabv3_torchvision": ("course_utils.models.deeplabv3_torchvision", "DeepLabV3Torchvision"),
     "small_fcn": ("course_utils.models.small_fcn", "SmallFCN"),
     "smp_fpn": ("course_utils.models.library", "smp_fpn"),
     "smp_unet": ("course_utils.models.library", "smp_unet"),
+    "unet": ("course_utils.models.unet", "UNet"),
+    "ways_up": ("course_utils.models.ways_up", "WaysUp"),
 }
 
 
