@@ -10,12 +10,13 @@ import typer
 
 from course_utils.data.catalogue import CATALOGUE
 from course_utils.data.folders import how_to_get, locate, root_folder
+from course_utils.data.microscope.classes import CLASSES as CELLS_CLASSES
 from course_utils.data.names import unknown
-from course_utils.data.street.classes import CLASSES
+from course_utils.data.street.classes import CLASSES as STREET_CLASSES
 
 app = typer.Typer(no_args_is_help=True, help="List, fetch and check the real data sets.")
 
-_GENERATED = {"street_scenes": len(CLASSES)}  # name -> number of classes
+_GENERATED = {"cells": len(CELLS_CLASSES), "street_scenes": len(STREET_CLASSES)}  # name -> number of classes
 
 Name = Annotated[str, typer.Argument(help="Name of a data set, as `course data list` prints it.")]
 Root = Annotated[

@@ -19,6 +19,14 @@ class DepthMap(tv_tensors.Mask):
     """Distances, float32 (H, W): transforms move it with the mask and never mix two of its values."""
 
 
+class InstanceMap(tv_tensors.Mask):
+    """Which object each pixel belongs to, int64 (H, W): 0 for none, then 1, 2, …; moved with the mask."""
+
+
+class WeightMap(tv_tensors.Mask):
+    """How much each pixel counts in the loss, float32 (H, W), 0 or more: moved with the mask."""
+
+
 class SegmentationDataset(Dataset, ABC):
     """A data set of (image, mask) pairs, some with further maps of the same size.
 

@@ -17,6 +17,7 @@ _DATASETS = {
     "isles": ("course_utils.data.isles", "Isles"),
     "tianchi_buildings": ("course_utils.data.tianchi_buildings", "TianchiBuildings"),
     "voc2012": ("course_utils.data.voc2012", "Voc2012"),
+    "cells": ("course_utils.data.cells", "Cells"),
     "street_scenes": ("course_utils.data.street_scenes", "StreetScenes"),
 }
 

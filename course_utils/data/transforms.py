@@ -1,7 +1,7 @@
 """Joint transforms of image and mask (and distances), built from torchvision's v2 transforms.
 
 Masks are only ever moved, never mixed: each pixel of a resized mask is a pixel of the mask before. What a transform
-adds around the picture is void in the mask, black in the image and infinitely far.
+adds around the picture is void in the mask, black in the image, infinitely far, of no instance and of weight 0.
 
 Any other transform of `torchvision.transforms.v2` can join in: it knows the image from the mask by their types,
 `tv_tensors.Image` and `tv_tensors.Mask`. Give `FILL` as its `fill`.
@@ -16,9 +16,15 @@ from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from course_utils.data.checks import describe
-from course_utils.data.dataset import DepthMap, SegmentationDataset
+from course_utils.data.dataset import DepthMap, InstanceMap, SegmentationDataset, WeightMap
 
-FILL = {tv_tensors.Image: 0, tv_tensors.Mask: SegmentationDataset.ignore_index, DepthMap: float("inf")}
+FILL = {
+    tv_tensors.Image: 0,
+    tv_tensors.Mask: SegmentationDataset.ignore_index,
+    DepthMap: float("inf"),
+    InstanceMap: 0,
+    WeightMap: 0,
+}
 
 
 def resize(tensor: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

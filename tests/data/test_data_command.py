@@ -68,7 +68,7 @@ def test_list_has_a_line_for_every_set():
     assert result.exit_code == 0 and sorted(lines) == list_datasets()
     assert "11 classes  not there: course data get camvid" in lines["camvid"]
     assert f"19 classes  not there: download by hand from {CATALOGUE['cityscapes'].page}" in lines["cityscapes"]
-    assert "8 classes  generated" in lines["street_scenes"]
+    assert "8 classes  generated" in lines["street_scenes"] and "2 classes  generated" in lines["cells"]
 
 
 def test_list_says_where_a_set_is_and_which_splits(cache):

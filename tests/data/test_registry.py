@@ -11,10 +11,13 @@ from course_utils.data.catalogue import CATALOGUE
 from course_utils.data.registry import _DATASETS
 from course_utils.data.street_scenes import StreetScenes
 
+GENERATED = ("cells", "street_scenes")
 
-def test_generated_sets_load_without_files():
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_sets_load_without_files(name):
     for split in ("train", "val", "test"):
-        dataset = load_dataset("street_scenes", split)
+        dataset = load_dataset(name, split)
         assert dataset.split == split and len(dataset) > 0
         assert len(dataset.classes) == len(dataset.palette) and dataset.ignore_index == 255 and dataset.labelled
 
@@ -35,7 +38,7 @@ def test_sets_without_their_files_say_how_to_get_them(name, split, tmp_path, mon
 
 
 def test_the_catalogue_and_the_classes_agree():
-    assert list_datasets() == sorted(_DATASETS) == sorted([*CATALOGUE, "street_scenes"])
+    assert list_datasets() == sorted(_DATASETS) == sorted([*CATALOGUE, *GENERATED])
     for name, description in CATALOGUE.items():
         module, class_name = _DATASETS[name]
         kind = getattr(import_module(module), class_name)

@@ -1,9 +1,8 @@
 """From a layout to a picture: paint from far to near, then look up class, distance and colour of every pixel."""
 
-from functools import lru_cache
-
 import numpy as np
 
+from course_utils.data.noise_tile import crop, noise_tile
 from course_utils.data.random_bits import Draws
 from course_utils.data.street.backdrop import Depths, paint_backdrop
 from course_utils.data.street.canvas import FAR, Camera, Canvas
@@ -23,7 +22,7 @@ def render(scene: Scene, height: int, width: int, draws: Draws) -> tuple[np.ndar
     """
     camera = Camera.of(scene, height, width)
     leaves = noise_tile(height, width, max(camera.focal // 40, 1), 2, stretch=1)
-    canvas = Canvas(height, width, _crop(leaves, scene.light.patch, height, width))
+    canvas = Canvas(height, width, crop(leaves, scene.light.patch, height, width))
     depths = paint_backdrop(canvas, camera, scene)
     things = sorted((*scene.cars, *scene.people, *scene.trees, *scene.poles), key=lambda thing: -thing.z)
     for thing in things:
@@ -36,7 +35,7 @@ def render(scene: Scene, height: int, width: int, draws: Draws) -> tuple[np.ndar
         elif isinstance(thing, Person):
             paint_person(canvas, camera, thing)
         elif isinstance(thing, Tree):
-            canvas.noise = _crop(leaves, thing.patch, height, width)
+            canvas.noise = crop(leaves, thing.patch, height, width)
             paint_tree(canvas, camera, thing)
         else:
             paint_pole(canvas, camera, thing, scene.light.dark)
@@ -109,7 +108,7 @@ def _colour(
     image = (colour * gain >> 8).astype(np.int16).take(ids, axis=1)  # (3, H, W)
 
     grit = noise_tile(height, width, max(camera.focal // 60, 1), 1, stretch=2)
-    grit = _crop(grit, light.patch, height, width).astype(np.int16) - 128
+    grit = crop(grit, light.patch, height, width).astype(np.int16) - 128
     image += texture.astype(np.int16).take(ids) * grit >> 7
 
     # Haze: half of the colour at haze_distance, in 1/128, and never all of it.
@@ -127,7 +126,7 @@ def _sky(light: Light, camera: Camera, width: int) -> np.ndarray:
     height = camera.y
     down = (np.arange(height) * 128 // height)[:, None].astype(np.int16)
     hills = noise_tile(height, width, max(camera.focal // 8, 1), 3, stretch=2)
-    hills = _crop(hills, light.patch, height, width).astype(np.int16)
+    hills = crop(hills, light.patch, height, width).astype(np.int16)
     cloudy = np.clip((hills + (light.cover - 255)) * 2, 0, 115)  # in 1/128
     zenith, skyline, cloud = (
         np.array(colour, dtype=np.int16)[:, None, None] for colour in (light.zenith, light.skyline, light.cloud)
@@ -140,36 +139,3 @@ def _add_noise(image: np.ndarray, strength: int, draws: Draws) -> None:
     """Add the camera's noise in place: a triangular spread of up to 15 * strength / 16 grey levels."""
     grain = draws.bytes(*image.shape)
     image += ((grain & 15).astype(np.int16) + (grain >> 4) - 15) * np.int16(strength) >> 4
-
-
-@lru_cache(maxsize=16)
-def noise_tile(height: int, width: int, cell: int, octaves: int, stretch: int) -> np.ndarray:
-    """Smooth random hills, (2 * height, 2 * width) uint8, the same for every scene of a size.
-
-    cell: the height of the largest hills in pixels; stretch: how many times wider than high they are. Each octave
-    adds hills half as large and half as strong.
-    """
-    draws = Draws(seed=0, stream=2**63)
-    total = np.zeros((2 * height, 2 * width), dtype=np.int64)
-    for octave in range(octaves):
-        size = max(cell >> octave, 1)
-        rows, row_part = _grid(2 * height, size)
-        columns, column_part = _grid(2 * width, stretch * size)
-        hills = draws.bytes(rows[-1] + 2, columns[-1] + 2).astype(np.int64)
-        across = hills[:, columns] * (256 - column_part) + hills[:, columns + 1] * column_part
-        both = across[rows] * (256 - row_part[:, None]) + across[rows + 1] * row_part[:, None]
-        total += both >> (octave + 16)
-    low, high = int(total.min()), int(total.max())
-    return ((total - low) * 255 // max(high - low, 1)).astype(np.uint8)
-
-
-def _grid(length: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cell and place within the cell (in 1/256) of each pixel along one axis."""
-    at = np.arange(length)
-    return at // cell, at % cell * 256 // cell
-
-
-def _crop(tile: np.ndarray, patch: tuple[int, int], height: int, width: int) -> np.ndarray:
-    """A (height, width) window of a tile of twice that size; patch: its corner, in 1/4096."""
-    top, left = patch[0] * height >> 12, patch[1] * width >> 12
-    return tile[top : top + height, left : left + width]
