@@ -32,15 +32,14 @@ class Grid:
         """
         reach = dilation * (kernel - 1)
         room = self.size + 2 * padding - reach - 1
-        if room < 0:
+        size = (ceil(Fraction(room, stride)) if ceil_mode else room // stride) + 1
+        if size < 1:
             raise ValueError(
                 f"a window of {reach + 1} units does not fit in a map of {self.size} with padding {padding}: "
                 f"{self.size} + 2·{padding} = {self.size + 2 * padding}. Enlarge the image or the padding."
             )
-        size = room // stride + 1
-        if ceil_mode:
-            size = ceil(Fraction(room, stride)) + 1
-            size -= (size - 1) * stride >= self.size + padding
+        if ceil_mode and (size - 1) * stride >= self.size + padding:
+            size -= 1
         return Grid(size, self.stride * stride, self.start + (Fraction(reach, 2) - padding) * self.stride)
 
     def deconv(
