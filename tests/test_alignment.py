@@ -46,9 +46,9 @@ def test_padding_100_leaves_a_score_for_every_pixel_of_any_image(name, size):
 
 def test_the_units_of_vgg16_lie_where_its_receptive_fields_have_their_middle():
     places = {row.layer.name: row.grid.start for row in align(with_padding(network("fcn32s"), 1), 224)}
-    expected = {"pool1": 0.5, "pool2": 1.5, "pool3": 3.5, "pool4": 7.5, "pool5": 15.5, "conv6": 111.5}
+    expected = {"pool1": 0.5, "pool2": 1.5, "pool3": 3.5, "pool4": 7.5, "pool5": 15.5, "fc6": 111.5}
     assert {name: places[name] for name in expected} == expected
-    assert next(row for row in align(network("fcn32s"), 500) if row.layer.name == "conv6").grid.start == 12.5
+    assert next(row for row in align(network("fcn32s"), 500) if row.layer.name == "fc6").grid.start == 12.5
 
 
 def test_an_even_kernel_on_alexnet_is_half_a_pixel_off():

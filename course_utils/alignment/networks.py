@@ -47,7 +47,7 @@ def fcn_vgg16(output_stride: int, same: bool = False) -> list[Layer]:
             padding = 100 if (block, number) == (1, 1) and not same else 1
             layers.append(Layer(f"conv{block}_{number}", "conv", 3, padding=padding))
         layers.append(Layer(f"pool{block}", "pool", 2, 2, ceil_mode=True))
-    layers.append(Layer("conv6", "conv", 7, padding=3 if same else 0))
+    layers.append(Layer("fc6", "conv", 7, padding=3 if same else 0))
     stride, pool = 32, 4
     while stride > output_stride:
         layers.append(Layer(f"up_pool{pool}", "deconv", 4, 2, padding=1 if same else 0))
@@ -66,7 +66,7 @@ def fcn_alexnet() -> list[Layer]:
         Layer("pool2", "pool", 3, 2, ceil_mode=True),
         *(Layer(f"conv{number}", "conv", 3, padding=1) for number in (3, 4, 5)),
         Layer("pool5", "pool", 3, 2, ceil_mode=True),
-        Layer("conv6", "conv", 6),
+        Layer("fc6", "conv", 6),
         Layer("upscore", "deconv", 63, 32),
         Layer("score", "join", source=IMAGE),
     ]

@@ -70,33 +70,15 @@ def spotlight(image: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     return image / 255 * light
 
 
-class Explorer(anywidget.AnyWidget):
-    """An image (see `course_utils.plotting.as_rgb`) and a map beside it, each pointing into the other.
+class BaseExplorer(anywidget.AnyWidget):
+    """What every explorer is: drawn in the browser from traits alone, so that it never waits for the kernel.
 
-    The browser draws everything from traits, so that it never waits for the kernel. Where no browser code
-    runs (a repository's page, a PDF), `poster` and `describe` stand in for it.
+    Where no browser code runs (a repository's page, a PDF), `poster` and `describe` stand in for it.
     """
 
     _css = read_assets("explorer.css")
     # ipywidgets 7 has such a method, and IPython would call it in place of `_repr_mimebundle_`.
     _ipython_display_ = None
-
-    _image = traitlets.Unicode().tag(sync=True)
-    _height = traitlets.Int().tag(sync=True)
-    _width = traitlets.Int().tag(sync=True)
-    _colormap = traitlets.Unicode().tag(sync=True)
-
-    def __init__(self, image: Any, **traits: Any) -> None:
-        self.image = as_rgb(image)
-        height, width = self.image.shape[:2]
-        colors = matplotlib.colormaps[COLORMAP](np.arange(256), bytes=True)[:, :3]
-        super().__init__(
-            _image=f"data:image/png;base64,{base64.b64encode(_png(Image.fromarray(self.image))).decode()}",
-            _height=height,
-            _width=width,
-            _colormap=encode(colors, "uint8"),
-            **traits,
-        )
 
     def poster(self) -> Figure:
         """A still picture of the explorer as it is now."""
@@ -115,6 +97,27 @@ class Explorer(anywidget.AnyWidget):
         data["text/plain"] = text
         data["image/png"] = base64.b64encode(_poster_png(self.poster())).decode()
         return data, metadata | {"image/png": {"alt": text}}
+
+
+class Explorer(BaseExplorer):
+    """An image (see `course_utils.plotting.as_rgb`) and a map beside it, each pointing into the other."""
+
+    _image = traitlets.Unicode().tag(sync=True)
+    _height = traitlets.Int().tag(sync=True)
+    _width = traitlets.Int().tag(sync=True)
+    _colormap = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, image: Any, **traits: Any) -> None:
+        self.image = as_rgb(image)
+        height, width = self.image.shape[:2]
+        colors = matplotlib.colormaps[COLORMAP](np.arange(256), bytes=True)[:, :3]
+        super().__init__(
+            _image=f"data:image/png;base64,{base64.b64encode(_png(Image.fromarray(self.image))).decode()}",
+            _height=height,
+            _width=width,
+            _colormap=encode(colors, "uint8"),
+            **traits,
+        )
 
 
 def _poster_png(figure: Figure) -> bytes:
