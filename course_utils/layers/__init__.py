@@ -1,5 +1,6 @@
 """Layers that several networks share, each written so that it can be read, and equal to the library's."""
 
+from course_utils.layers.bilinear import BilinearDeconv, bilinear_kernel
 from course_utils.layers.transposed import (
     conv_transpose_by_gradient,
     conv_transpose_by_matrix,
@@ -11,6 +12,8 @@ from course_utils.layers.transposed import (
 )
 
 __all__ = [
+    "BilinearDeconv",
+    "bilinear_kernel",
     "conv_transpose_by_gradient",
     "conv_transpose_by_matrix",
     "conv_transpose_by_scatter",
