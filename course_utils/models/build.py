@@ -24,7 +24,6 @@ _MODELS = {
     "segnet": ("course_utils.models.segnet", "SegNet"),
     "segnet_basic": ("course_utils.models.segnet_basic", "SegNetBasic"),
     "deeplabv3": ("course_utils.models.deeplabv3", "DeepLabV3"),
-    "deeplabv3_torchvision": ("course_utils.models.deeplabv3_torchvision", "DeepLabV3Torchvision"),
     "small_fcn": ("course_utils.models.small_fcn", "SmallFCN"),
     "smp_fpn": ("course_utils.models.library", "smp_fpn"),
     "smp_unet": ("course_utils.models.library", "smp_unet"),
