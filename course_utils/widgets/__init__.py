@@ -7,7 +7,8 @@ A lesson makes one from tensors and ends its cell with it:
 
 from course_utils.widgets.metrics_painter import MetricsPainter
 from course_utils.widgets.receptive_field import ReceptiveFieldExplorer
+from course_utils.widgets.skip_mixer import SkipMixer
 from course_utils.widgets.sliding_window import SlidingWindowExplorer
 from course_utils.widgets.unpooling import UnpoolingExplorer
 
-__all__ = ["MetricsPainter", "ReceptiveFieldExplorer", "SlidingWindowExplorer", "UnpoolingExplorer"]
+__all__ = ["MetricsPainter", "ReceptiveFieldExplorer", "SkipMixer", "SlidingWindowExplorer", "UnpoolingExplorer"]

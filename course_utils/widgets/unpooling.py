@@ -6,6 +6,7 @@ import base64
 import math
 from typing import Any
 
+import matplotlib
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from course_utils.plotting import subplots
 from course_utils.plotting.images import to_numpy
-from course_utils.widgets.base import Explorer, check_choice, check_index, encode, mark_cell, read_assets
+from course_utils.widgets.base import COLORMAP, BaseExplorer, check_choice, check_index, encode, mark_cell, read_assets
 
 METHODS = {
     "max_unpool": "max unpooling",
@@ -70,7 +71,7 @@ def _from_text(text: str, explorer: UnpoolingExplorer) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<f8").reshape(explorer.values.shape)
 
 
-class UnpoolingExplorer(Explorer):
+class UnpoolingExplorer(BaseExplorer):
     """A map with its 2 × 2 maxima and their indices, the pooled map, and a way back to full size.
 
     Drag a value of the map up or down, or use + and −: maxima and indices jump, and with them what comes back.
@@ -103,19 +104,20 @@ class UnpoolingExplorer(Explorer):
     _start = traitlets.Unicode().tag(sync=True)
     _rows = traitlets.Int().tag(sync=True)
     _cols = traitlets.Int().tag(sync=True)
+    _colormap = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, feature_map: Any) -> None:
         values = _check_map(feature_map)
         self._shape = values.shape
         highest = np.unravel_index(values.argmax(), values.shape)
         super().__init__(
-            np.zeros((*values.shape, 3), np.uint8),
             values=values,
             row=int(highest[0]),
             col=int(highest[1]),
             _start=encode(values, "float64"),
             _rows=values.shape[0],
             _cols=values.shape[1],
+            _colormap=encode(matplotlib.colormaps[COLORMAP](np.arange(256), bytes=True)[:, :3], "uint8"),
         )
 
     @property
@@ -196,7 +198,7 @@ class UnpoolingExplorer(Explorer):
 
 
 def _draw_values(ax: Axes, values: np.ndarray, title: str, low: float, high: float) -> None:
-    heat = ax.imshow(values, cmap="viridis", vmin=low, vmax=high)
+    heat = ax.imshow(values, cmap=COLORMAP, vmin=low, vmax=high)
     ax.set_title(title)
     ax.set_axis_off()
     if values.shape[1] > _MOST_NUMBERED_COLUMNS:
