@@ -46,15 +46,15 @@ class BilinearDeconv(nn.ConvTranspose2d):
     Shapes: (N, K, H, W) → (N, K, (H − 1)·stride − 2·padding + kernel_size, …), kernel_size = 2·stride unless told
     otherwise: with padding 0 that is stride·H + stride, with padding stride/2 exactly stride·H.
 
-    Parameters: K²·kernel_size², as in the released FCN: from every channel to every channel, bilinear on the diagonal
-    and 0 elsewhere. `learned=False` freezes them (`requires_grad` is False); `learned=True` lets training change them,
-    which may then mix channels too. No bias.
+    Weights: K²·kernel_size², as in the released FCN: from every channel to every channel, bilinear on the diagonal and
+    0 elsewhere; no bias. With `learned=True` they are parameters, and training may mix channels too. With
+    `learned=False` they are a constant, which belongs neither to `parameters()` nor to the `state_dict()`.
 
     Paper: Long, Shelhamer & Darrell (CVPR 2015), section 3.3.
 
     >>> upsample = BilinearDeconv(3, stride=2, padding=1)
-    >>> upsample(torch.ones(1, 3, 4, 5)).shape, upsample.weight.requires_grad
-    (torch.Size([1, 3, 8, 10]), False)
+    >>> upsample(torch.ones(1, 3, 4, 5)).shape, upsample.weight.shape, list(upsample.parameters())
+    (torch.Size([1, 3, 8, 10]), torch.Size([3, 3, 4, 4]), [])
     """
 
     def __init__(
@@ -62,7 +62,10 @@ class BilinearDeconv(nn.ConvTranspose2d):
     ):
         kernel_size = 2 * stride if kernel_size is None else kernel_size
         super().__init__(channels, channels, kernel_size, stride, padding, bias=False)
-        self.weight.requires_grad_(learned)
+        if not learned:
+            fixed = self.weight.detach()
+            del self.weight
+            self.register_buffer("weight", fixed, persistent=False)
 
     def reset_parameters(self) -> None:
         """Set the kernels to bilinear interpolation (`nn.ConvTranspose2d` calls this when it is built)."""

@@ -20,6 +20,7 @@ _MODELS = {
     "fcn4s": ("course_utils.models.fcn_vgg", "FCN4s"),
     "fcn8s": ("course_utils.models.fcn_vgg", "FCN8s"),
     "fcn_alexnet": ("course_utils.models.fcn_alexnet", "FCNAlexNet"),
+    "fcn_family": ("course_utils.models.fcn_family", "FCNFamily"),
     "fcn_googlenet": ("course_utils.models.fcn_googlenet", "FCNGoogLeNet"),
     "segnet": ("course_utils.models.segnet", "SegNet"),
     "segnet_basic": ("course_utils.models.segnet_basic", "SegNetBasic"),
