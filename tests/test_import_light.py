@@ -34,6 +34,7 @@ LAYERS = {
     "widgets": 6,
     "doctor": 7,
     "colab": 7,
+    "grading": 7,
     "commands": 8,
     "cli": 9,
 }
