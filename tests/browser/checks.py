@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.browser.conv_arithmetic_view import ConvArithmeticView, check_conv_arithmetic
 from tests.browser.explorer_view import ExplorerView, check_explorer
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.painter_view import PainterView, check_painter
 from tests.browser.unpooling_view import UnpoolingView, check_unpooling
 
 CHECKS: dict[str, tuple[type[ExplorerView], Callable]] = {
+    "conv-arithmetic": (ConvArithmeticView, check_conv_arithmetic),
     "painter": (PainterView, check_painter),
     "unpooling": (UnpoolingView, check_unpooling),
 }
