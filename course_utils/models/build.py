@@ -26,6 +26,7 @@ _MODELS = {
     "segnet_basic": ("course_utils.models.segnet_basic", "SegNetBasic"),
     "deeplabv3": ("course_utils.models.deeplabv3", "DeepLabV3"),
     "small_fcn": ("course_utils.models.small_fcn", "SmallFCN"),
+    "small_unets": ("course_utils.models.small_unets", "SmallUNets"),
     "smp_fpn": ("course_utils.models.library", "smp_fpn"),
     "smp_unet": ("course_utils.models.library", "smp_unet"),
     "unet": ("course_utils.models.unet", "UNet"),

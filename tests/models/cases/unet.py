@@ -1,4 +1,4 @@
-"""U-Net, without padding as in the paper, and with it.
+"""U-Net, without padding as in the paper, and with it; the small ones that are compared.
 
 Another class adds 64 weights and a bias; another channel adds 3 × 3 weights to each of 64 filters.
 """
@@ -25,5 +25,11 @@ CASES = [
         (Count(31_030_658, 2, 1, {"padding": "same"}), Count(31_031_810, 2, 3, {"padding": "same"})),
         small={"width": 8, "padding": "same"},
         sizes=((37, 51), (64, 96), (1, 70), (33, 16)),
+    ),
+    Case(
+        "small_unets",
+        (Count(144_570, 2, 1), Count(3 * 144_570, 2, 1, {"copies": 3}), Count(144_570 + 5 * 9, 3, 1)),
+        sizes=((37, 51), (64, 96), (1, 70), (33, 16)),
+        lr=1e-2,
     ),
 ]
