@@ -5,6 +5,7 @@ A lesson makes one from tensors and ends its cell with it:
     SlidingWindowExplorer(image, {32: scores}, ["tabby", "lynx"], window=224)
 """
 
+from course_utils.widgets.atrous import AtrousExplorer
 from course_utils.widgets.conv_arithmetic import ConvArithmeticExplorer
 from course_utils.widgets.metrics_painter import MetricsPainter
 from course_utils.widgets.receptive_field import ReceptiveFieldExplorer
@@ -13,6 +14,7 @@ from course_utils.widgets.sliding_window import SlidingWindowExplorer
 from course_utils.widgets.unpooling import UnpoolingExplorer
 
 __all__ = [
+    "AtrousExplorer",
     "ConvArithmeticExplorer",
     "MetricsPainter",
     "ReceptiveFieldExplorer",

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.browser.atrous_view import AtrousView, check_atrous
 from tests.browser.conv_arithmetic_view import ConvArithmeticView, check_conv_arithmetic
 from tests.browser.explorer_view import ExplorerView, check_explorer
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.painter_view import PainterView, check_painter
+from tests.browser.skip_mixer_view import MixerView, check_mixer
 from tests.browser.unpooling_view import UnpoolingView, check_unpooling
 
 CHECKS: dict[str, tuple[type[ExplorerView], Callable]] = {
+    "atrous": (AtrousView, check_atrous),
+    "mixer": (MixerView, check_mixer),
     "conv-arithmetic": (ConvArithmeticView, check_conv_arithmetic),
     "painter": (PainterView, check_painter),
     "unpooling": (UnpoolingView, check_unpooling),
