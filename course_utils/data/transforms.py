@@ -48,7 +48,7 @@ class RandomScale:
     factors: tuple[float, float]
 
     def __call__(self, image: torch.Tensor, *masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        _check_types(image, *masks)
+        check_types(image, *masks)
         low, high = self.factors
         factor = low + (high - low) * float(torch.rand(()))
         height, width = _fitted(image, self.size, factor)
@@ -62,7 +62,7 @@ class Fit:
     size: tuple[int, int]
 
     def __call__(self, image: torch.Tensor, *masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        _check_types(image, *masks)
+        check_types(image, *masks)
         height, width = _fitted(image, self.size, 1.0)
         margins = [0, 0, self.size[1] - width, self.size[0] - height]
         return tuple(
@@ -119,7 +119,7 @@ def eval_transform(
     return v2.Compose([Fit(_checked(size)), *_normalised(mean, std)])
 
 
-def _check_types(image: torch.Tensor, *masks: torch.Tensor) -> None:
+def check_types(image: torch.Tensor, *masks: torch.Tensor) -> None:
     """Plain tensors would pass for images, and a mask's labels would be mixed."""
     if not isinstance(image, tv_tensors.Image):
         raise TypeError(f"image: expected a tv_tensors.Image, got {describe(image)}. Use tv_tensors.Image(image).")
