@@ -345,7 +345,7 @@ blurred = F.conv2d(photo, average, stride=2, padding=1)  # (1, 1, 64, 64)
 back = F.conv_transpose2d(blurred, average, stride=2, padding=1, output_padding=1)  # (1, 1, 128, 128)
 
 # %% [markdown]
-# The result is too dark, since a kernel that averages gives each pixel back only a ninth of each of its sums. Brighten it, so that only the pattern counts:
+# The result is too dark: each stamp has nine weights of 1/9, and there is one stamp for four pixels. Brighten it, so that only the pattern counts:
 
 # %%
 scaled = back / back.mean() * photo.mean()
@@ -373,14 +373,15 @@ assert error > 0.5 and torch.isclose(there, back_again, atol=1e-2)
 # %% [markdown]
 # ## 6. Play
 #
-# Step through it or drag over the output. The inserted zeros, the stamps and the size formula follow your settings.
+# Point at a pixel of the output, or use the arrow keys: you see which pixels of the input reach it, and by which weight of the kernel. Point at a pixel of the input: you see its stamp. The other
+# reading, with zeros between the pixels and a kernel that slides, is shown too, and the size formula follows your settings.
 
 # %%
 ConvArithmeticExplorer(size=3, kernel=3, stride=2, padding=1, output_padding=1, transposed=True)
 
 # %% [markdown]
 # **Four things to try.** (1) Find all settings with an output of exactly twice the input. (2) Kernel 3, stride 2: how many input pixels reach
-# an output pixel? Not always the same number: section 8. (3) Set the padding above k − 1. (4) Set an output padding as large as the stride, and read why not.
+# an output pixel? Not always the same number: section 8. (3) Set the padding above k − 1. (4) Set an output padding as large as the stride, and read why that is no layer.
 
 # %% [markdown]
 # ## 7. One that interpolates
@@ -525,7 +526,7 @@ for s in (2, 3, 4):
 # - **Unpooling** (反池化) puts each value back where max-pooling found it, and zeros elsewhere. SegNet: lesson 05.
 # - **Pixel shuffle** (像素重排), also called sub-pixel convolution (亚像素卷积): a convolution makes s² channels for each one that is wanted, and they are laid out as s×s cells.
 #
-# **Predict** which of the five are transposed convolutions in disguise. Nearest neighbour first:
+# **Predict** which of the four are transposed convolutions in disguise. Nearest neighbour first:
 
 # %%
 nearest = F.interpolate(coarse, scale_factor=3, mode="nearest")
@@ -549,7 +550,7 @@ assert torch.allclose(shuffled, by_stamps, atol=1e-5)
 
 # %% [markdown]
 # Pixel shuffle after a k×k convolution *is* a transposed convolution with a kernel of k·s and stride s: the same weights, the same number of them, the same products. And
-# every transposed convolution whose stride divides its kernel can be written as a convolution and a shuffle. (So it has the same ripples: s² groups that nobody makes agree.)
+# every transposed convolution whose stride divides its kernel can be written as a convolution, a shuffle and a crop. (So it has the same ripples: s² groups that nobody makes agree.)
 #
 # **Unpooling** is none of them: where it puts a value depends on another map, the indices. For one fixed set of indices it is linear; for two
 # inputs it is two different matrices.
@@ -561,21 +562,21 @@ up = {
     "nearest": F.interpolate(pooled[0], scale_factor=2, mode="nearest"),
     "bilinear": F.interpolate(pooled[0], scale_factor=2, mode="bilinear"),
     "unpooling": F.max_unpool2d(*pooled, 2),
-    "random 3×3, stride 2": F.conv_transpose2d(pooled[0], torch.rand(1, 1, 3, 3) / 2.25, stride=2, padding=1, output_padding=1),
-    "random 4×4, stride 2": F.conv_transpose2d(pooled[0], torch.rand(1, 1, 4, 4) / 2, stride=2, padding=1),
+    "random 3×3 kernel": F.conv_transpose2d(pooled[0], torch.rand(1, 1, 3, 3) / 2, stride=2, padding=1, output_padding=1),
+    "random 4×4 kernel": F.conv_transpose2d(pooled[0], torch.rand(1, 1, 4, 4) / 2, stride=2, padding=1),
 }
 
 # %% [markdown]
-# All five, on a face that max-pooling made half as large:
+# Five ways up for a face that max-pooling made half as large. The two random kernels are where training begins, unless it begins with the tent:
 
 # %%
 show_images([picture[0].clamp(0, 1) for picture in up.values()], list(up), columns=3, width=820,
             alt="A face of 64 by 64 pixels, and five ways back from its max-pooled version: blocks; smooth; grey dots on "
-            "black, where unpooling put the maxima; and two transposed convolutions with random kernels: a strong "
-            "checkerboard with kernel 3, a weaker ripple with kernel 4.")
+            "black, where unpooling put the maxima; and two transposed convolutions with random kernels, which lay a "
+            "grid over the face.")
 
 # %% [markdown]
-# Nobody would train networks for pictures with the last two kernels; training starts from such ones, though, unless it starts from the tent.
+# Unpooling remembers *where* and forgets what lay beside it; interpolation the other way round. Lesson 05 builds a decoder on that difference.
 
 # %% [markdown]
 # ## 10. Five claims, measured
@@ -843,8 +844,8 @@ for name in ("bilinear, fixed", "transposed, from random"):
     assert reached > 0
 
 # %% [markdown]
-# It is differentiable everywhere, its gradient is a convolution, and the first layer of the encoder gets its share either way. FCN with fixed kernels *is* trained end to end: we just did so. The claim is true of
-# transposed convolution, and no advantage.
+# Interpolation is linear, so it has a gradient everywhere, and the first layer of the encoder gets its share either way. (More of it, in fact: random kernels hand down about a thirtieth of what the tent does. One more
+# reason for the tent as a start.) A network with fixed interpolation *is* trained end to end: we just did so. The claim is true of transposed convolution, and no advantage.
 #
 # ### Claim 4: spatial continuity
 #
@@ -873,7 +874,7 @@ for name, three in nets.items():
 assert max(ripples["bilinear, fixed"]) < 1e-4 < min(ripples["transposed, from random"]) / 10
 
 # %% [markdown]
-# Interpolation has no ripple, ever; nor has a convolution after nearest neighbour. Each transposed convolution has one after training, the one that began as a tent as well. Here the stride divides the kernel; section
+# Interpolation has no ripple, ever; nor has a convolution after nearest neighbour. Each transposed convolution has one of a few percent after training, the one that began as a tent as well; untrained random kernels answer with hardly anything else. Here the stride divides the kernel; section
 # 8 says why that is not enough. The claim has it the wrong way round: continuity is what interpolation guarantees and what a transposed convolution has to learn.
 #
 # ### Claim 5: the "vase effect"
@@ -922,7 +923,7 @@ difference = accuracy["transposed, from bilinear"].mean(0) - accuracy["bilinear,
 assert difference.abs().max() < 0.04
 
 # %% [markdown]
-# Inside, all five are right at about 19 pixels of 20; at outlines at about two of three. The two kinds of places differ a great deal. The five ways up hardly do: what blurs outlines is that the map has one value for 16
+# Inside, all five are right at more than nine pixels of ten; at outlines at fewer than seven. The two kinds of places differ a great deal. The five ways up hardly do: what blurs outlines is that the map has one value for 16
 # pixels, and no way up can know what the encoder did not keep. No vase effect of interpolation here. The cure is to fetch the fine detail from earlier layers: skips (lessons
 # 03 and 04), indices (05), or never to give up the resolution (06).
 
@@ -942,7 +943,8 @@ assert difference.abs().max() < 0.04
 # | interpolation loses information | does not hold: all of it can be recovered |
 # | it reduces the "vase effect" | does not hold: same accuracy inside and at outlines |
 #
-# Mind the limits: one small network, short training, one data set, stride 4. The claims were made without any. Whoever makes one for another network has the cells to test it.
+# Mind the limits: one small network, short training, one data set, stride 4. The claims were made without any. Whoever makes one for another network has the cells to test it; lesson 05
+# compares ways up in whole decoders that were trained longer.
 # The full list, with the cell behind each verdict, is in `docs/claims.md`.
 #
 # What to take home: start a transposed convolution from the tent, let the stride divide the kernel, and have a fixed interpolation in your table as the one to beat.
