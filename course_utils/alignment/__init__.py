@@ -10,7 +10,20 @@ A network that is not in `NETWORKS` is a list of `Layer`s.
 """
 
 from course_utils.alignment.grid import Grid
-from course_utils.alignment.layers import IMAGE, KINDS, Layer, Row, align, crops, with_padding
-from course_utils.alignment.networks import NETWORKS, network
+from course_utils.alignment.layers import IMAGE, KINDS, Layer, Row, align, crops, smallest_size, with_padding
+from course_utils.alignment.networks import NETWORKS, WITH_SAME, network
 
-__all__ = ["IMAGE", "KINDS", "NETWORKS", "Grid", "Layer", "Row", "align", "crops", "network", "with_padding"]
+__all__ = [
+    "IMAGE",
+    "KINDS",
+    "NETWORKS",
+    "WITH_SAME",
+    "Grid",
+    "Layer",
+    "Row",
+    "align",
+    "crops",
+    "network",
+    "smallest_size",
+    "with_padding",
+]

@@ -128,6 +128,22 @@ def crops(layers: Iterable[Layer], size: int) -> dict[str, int]:
     return {row.layer.source: row.crop for row in joins}
 
 
+def smallest_size(layers: Iterable[Layer], most: int = 1000) -> int | None:
+    """The smallest image, up to `most` pixels, on which every layer fits; None if there is none.
+
+    >>> smallest_size([Layer("conv", "conv", 3), Layer("pool", "pool", 2, 2), Layer("fc", "conv", 7)])
+    16
+    """
+    layers = list(layers)
+    for size in range(1, most + 1):
+        try:
+            align(layers, size)
+        except ValueError:
+            continue
+        return size
+    return None
+
+
 def with_padding(layers: Sequence[Layer], padding: int) -> list[Layer]:
     """The same layers, with another padding around the image: in the first layer."""
     first, *rest = layers

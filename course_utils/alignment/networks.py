@@ -34,8 +34,8 @@ def network(name: str, padding: str = "paper") -> list[Layer]:
         raise unknown("network", name, NETWORKS)
     if padding not in PADDINGS:
         raise unknown("padding", padding, PADDINGS)
-    if padding == "same" and name not in _SAME:
-        raise ValueError(f"network {name!r} has no form with padding 'same'; those that have: {', '.join(_SAME)}")
+    if padding == "same" and name not in WITH_SAME:
+        raise ValueError(f"network {name!r} has no form with padding 'same'; those that have: {', '.join(WITH_SAME)}")
     return NETWORKS[name](same=True) if padding == "same" else NETWORKS[name]()
 
 
@@ -116,4 +116,5 @@ NETWORKS: dict[str, Callable[..., list[Layer]]] = {
     "fcn_googlenet": fcn_googlenet,
     "unet": unet,
 }
-_SAME = ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "unet")
+WITH_SAME = ("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s", "unet")
+"""Those of `NETWORKS` that also have a form with padding "same"."""

@@ -110,14 +110,14 @@ function render({ model, el }) {
   const stages = Object.fromEntries(Object.entries(figures).map(([name, { stage }]) => [name, stage]));
   const numbers = readout({
     position: "Chosen unit",
-    unit: "It",
+    unit: "Connections",
+    hits: "How often a unit is met",
     size: "Size of the output",
     grid: "Zero-inserted grid",
-    hits: "How often a unit is met",
     remarks: "Note",
   });
   const rowOf = (name) => numbers.node.querySelector(`[data-value="${name}"]`).parentNode;
-  rowOf("remarks").classList.add("conv-wide");
+  for (const name of ["size", "grid", "remarks"]) rowOf(name).classList.add("conv-wide");
   const label = rowOf("position").querySelector("dt");
   const problem = element("p", { className: "conv-problem", role: "status", "data-value": "problem" });
 
@@ -200,7 +200,7 @@ function render({ model, el }) {
     play.disabled = Boolean(rules.problem);
     setText(play, playing ? "Stop" : still.matches ? "Next unit" : "Play");
 
-    const around = padding ? (transposed ? `${padding} on each side cut off` : `${padding} of padding on each side`) : "";
+    const around = padding && (transposed ? cutText(rules) : `${padding} of padding on each side`);
     const sized = (count, more) => `${count} × ${count}${more ? `, ${more}` : ""}`;
     figures.input.retitle(sized(size, transposed ? "" : around));
     figures.output.retitle(sized(outputSize, transposed ? around : ""));

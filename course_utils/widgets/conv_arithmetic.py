@@ -205,20 +205,22 @@ class ConvArithmeticExplorer(BaseExplorer):
     def _draw_map(self, ax: Axes, side: str, size: int) -> None:
         """One map with its padding (or what a transposed convolution cuts off) and the marked units."""
         is_fine = (side == "output") == self.transposed
-        border = self.padding if is_fine else 0
-        ax.set(xlim=(-border - 0.5, size + border - 0.5), ylim=(size + border - 0.5, -border - 0.5), aspect="equal")
-        if border:
-            ax.add_patch(_box(-border, -border, size + 2 * border, hatch="///", facecolor="white", edgecolor="#999999"))
+        before = self.padding if is_fine else 0
+        after = max(before - self.output_padding, 0) if self.transposed else before
+        total = before + size + after
+        ax.set(xlim=(-before - 0.5, size + after - 0.5), ylim=(size + after - 0.5, -before - 0.5), aspect="equal")
+        if before:
+            ax.add_patch(_box(-before, -before, total, hatch="///", facecolor="white", edgecolor="#999999"))
         color = OKABE_ITO["sky blue" if side == "input" else "bluish green"]
         for row, col in np.ndindex(size, size):
             ax.add_patch(_box(row, col, 1, facecolor="white", edgecolor="#999999", linewidth=0.5))
             ax.add_patch(_box(row, col, 1, facecolor=color, alpha=0.25))
         for row, col, number in self._marks(side):
             ax.add_patch(_box(row, col, 1, facecolor=color, edgecolor=OKABE_ITO["vermillion"], linewidth=2))
-            if size + 2 * border <= _MOST_NUMBERED:
+            if total <= _MOST_NUMBERED:
                 ax.text(col, row, number, ha="center", va="center", fontsize=8)
         word = "cut off" if self.transposed else "padding"
-        ax.set(title=f"{side.capitalize()}, {size} × {size}", xlabel=f"hatched: {word}" if border else "")
+        ax.set(title=f"{side.capitalize()}, {size} × {size}", xlabel=f"hatched: {word}" if before else "")
         ax.set(xticks=[], yticks=[])
 
     def _marks(self, side: str) -> list[tuple[int, int, str]]:

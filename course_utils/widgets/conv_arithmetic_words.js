@@ -28,6 +28,13 @@ function unitTexts(rules, { side, row, col }) {
   return [`${rules.transposed ? "stamps" : "reads"} ${count}`, rest];
 }
 
+/** What a transposed convolution's padding cuts off; output padding gives some of it back. */
+function cutText({ padding, outputPadding }) {
+  if (!outputPadding) return `${padding} on each side cut off`;
+  const after = Math.max(padding - outputPadding, 0);
+  return `cut off: ${padding} above and left${after ? `, ${after} below and right` : ""}`;
+}
+
 /** How often the units of the fine side are met: this one, and those in the middle of a large map. */
 function hitTexts(rules) {
   const inner = rules.innerHits();

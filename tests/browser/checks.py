@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.browser.alignment_view import AlignmentView, check_alignment
 from tests.browser.atrous_view import AtrousView, check_atrous
 from tests.browser.conv_arithmetic_view import ConvArithmeticView, check_conv_arithmetic
 from tests.browser.explorer_view import ExplorerView, check_explorer
@@ -18,6 +19,7 @@ from tests.browser.unpooling_view import UnpoolingView, check_unpooling
 CHECKS: dict[str, tuple[type[ExplorerView], Callable]] = {
     "atrous": (AtrousView, check_atrous),
     "mixer": (MixerView, check_mixer),
+    "alignment": (AlignmentView, check_alignment),
     "conv-arithmetic": (ConvArithmeticView, check_conv_arithmetic),
     "painter": (PainterView, check_painter),
     "unpooling": (UnpoolingView, check_unpooling),
