@@ -656,7 +656,7 @@ def scores_of(net, inputs):
     return matrix.mean_iu(), matrix.iu()[val.classes.index("pole")].item(), outlines.item()
 
 # %% [markdown]
-# And a table that shows, beside the mean, how far apart the three starts are. A difference that is smaller than that is none.
+# And a table that shows, beside the mean, how far apart the three starts are. A difference that is smaller than that tells nothing.
 
 # %%
 def report(results):
@@ -717,8 +717,8 @@ show(fig, alt="The stamps of a cell of person and of a cell of road, 8 by 8 pixe
      "hill. The learned one of person is an upright ridge; that of road is a broad hill.")
 
 # %% [markdown]
-# The tent is the same hill for each class. The learned stamp of *person* is taller than it is wide: where a cell is half person, the rest of the person is above or below, not beside. That
-# is knowledge about streets. Is it chance? Measure height and width, as standard deviations (标准差), in all three runs:
+# The tent is the same hill for each class. The learned stamp of *person* is taller than it is wide: a person is narrower than a cell and taller than one, so above or below there is often more of the same person. That
+# is knowledge about streets. Or is it chance? Measure height and width, as standard deviations (标准差), in all three runs:
 
 # %%
 def extent(stamp):
@@ -879,7 +879,7 @@ assert max(ripples["bilinear, fixed"]) < 1e-4 < min(ripples["transposed, from ra
 #
 # ### Claim 5: the "vase effect"
 #
-# The word is the document's own; the literature does not know it. What it describes can be measured. First: does interpolation *lose* information? Then nobody could compute the coarse map
+# The word is the document's; none of the papers below uses it. What it describes can be measured. First: does interpolation *lose* information? Then nobody could compute the coarse map
 # from the enlarged one. **Predict**.
 
 # %% tags=["claim:interpolation-loses-information"]
