@@ -485,11 +485,11 @@ def trace(network, size, names):
 stages = [f"encoder.conv{i}" for i in (1, 2, 3, 4, 5)] + [f"decoder{i}" for i in (5, 4, 3, 2, 1)]
 trace(full_segnet, (360, 480), [*stages, "score"])
 total = sum(parameter.numel() for parameter in full_segnet.parameters())
-print(f"together {total:,} parameters, {4 * total / 1e6:.0f} MB")
+print(f"together {total:,} parameters, {4 * total / 1e6:.1f} MB")
 assert total == 29_449_355
 
 # %% [markdown]
-# The paper's table gives 117 MB: that is this network in 32-bit numbers.
+# The paper's table gives 117 MB: that is this network in 32-bit numbers, rounded down.
 #
 # The document calls it a *completely symmetric* encoder–decoder (完全对称的编码器解码器结构). Put the channels of the thirteen convolutions down beside those of the thirteen up:
 
