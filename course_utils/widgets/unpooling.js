@@ -264,7 +264,7 @@ function describe({ values, pool, result, method, row, col, rows, cols, place, s
   if (taps.length === 1 && sum === 1) source = [pooledText(taps[0]), `its maximum, ${number(pool.values[taps[0].row * pool.cols + taps[0].col])}`];
   else if (taps.length) source = [taps.map(product).join(" + "), sum < 1 ? `the weights add up to ${fraction(sum)}: the rest lies outside` : ""];
   const memory = {
-    max_unpool: [`2 bits × ${windows} windows = ${2 * windows} bits`, `the map itself: 32 bits × 4 × ${windows} = ${128 * windows} bits, 64 times as much`],
+    max_unpool: [`2 bits × ${windows} windows = ${2 * windows} bits`, `64 times less than the map itself: 32 bits × ${4 * windows} values`],
   };
   return {
     position: [`row ${row}, column ${col}`, `of ${rows} × ${cols}`],

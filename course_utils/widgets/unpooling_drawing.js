@@ -13,12 +13,15 @@ function cellRect(row, col, side) {
 /** Colours values from low to high. */
 class ValueColors {
   constructor(colors, low, high) {
-    Object.assign(this, { colors, low, high });
+    Object.assign(this, { colors, low, high, shades: [] });
   }
 
   of(value) {
     const shade = Math.round(255 * clamp((value - this.low) / (this.high - this.low), 0, 1));
-    const parts = this.colors.subarray(3 * shade, 3 * shade + 3);
+    return (this.shades[shade] ??= this.look(this.colors.subarray(3 * shade, 3 * shade + 3)));
+  }
+
+  look(parts) {
     return { css: `rgb(${parts.join()})`, ink: inkOn(...parts) };
   }
 }

@@ -20,12 +20,16 @@ function maxPool(values, rows, cols) {
 
 /** Taps of a way that treats rows and columns alike: along(place, count) gives [index, weight] pairs on one axis. */
 function separable(along) {
-  return (pool) => {
-    const [down, across] = [pool.rows, pool.cols].map((count) =>
-      Array.from({ length: 2 * count }, (_, place) => along(place, count)),
-    );
-    return (row, col) =>
-      down[row].flatMap(([y, a]) => across[col].map(([x, b]) => ({ row: y, col: x, weight: a * b })));
+  const known = new Map(); // taps depend on the size alone: found once, not at every change of a value
+  return ({ rows, cols }) => {
+    const size = `${rows} ${cols}`;
+    if (!known.has(size)) {
+      const [down, across] = [rows, cols].map((count) => Array.from({ length: 2 * count }, (_, place) => along(place, count)));
+      known.set(size, down.map((vertical) => across.map((horizontal) =>
+        vertical.flatMap(([row, a]) => horizontal.map(([col, b]) => ({ row, col, weight: a * b }))))));
+    }
+    const taps = known.get(size);
+    return (row, col) => taps[row][col];
   };
 }
 

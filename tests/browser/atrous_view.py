@@ -78,7 +78,6 @@ class AtrousView(ExplorerView):
 
     def check_numbers(self) -> dict:
         """Raise AssertionError unless the kernel has an explorer that says all this page says; return its state."""
-        self.notebook.wait_until_idle()
         states = json.loads(self.notebook.python(STATE))
         stacked = not self.root.get_by_role("table").is_visible()
         here = [

@@ -66,7 +66,6 @@ class MixerView(ExplorerView):
 
     def check_numbers(self) -> dict:
         """Raise AssertionError unless the kernel has a mixer that says all this page says; return its state."""
-        self.notebook.wait_until_idle()
         states = json.loads(self.notebook.python(STATE))
         here = [
             state

@@ -64,7 +64,6 @@ class UnpoolingView(ExplorerView):
 
     def check_numbers(self) -> dict:
         """Raise AssertionError unless the kernel has an explorer that says all this page says; return its state."""
-        self.notebook.wait_until_idle()
         told = self.root.evaluate(SCORES)
         states = json.loads(self.notebook.python(STATE))
         here = [s for s in states if tuple(s["position"]) == self.position() and _same(told, s["scores"])]
