@@ -138,15 +138,15 @@ function render({ model, el }) {
 /** What the read-out tells of pixel i. */
 function describe(near, ids, { w0, sigma, classWeights }, i, weight) {
   const kind = ids[i] > 0 ? 1 : 0;
-  const base = `w_c of ${kind ? "cells" : "background"}: ${classWeights[kind].toFixed(4)}`;
+  const base = `w_c (${kind ? "cell" : "background"}) ${classWeights[kind].toFixed(4)}`;
   if (!near.known) {
     const none = ["none", "there are fewer than two cells"];
     return { d1: none, d2: none, border: ["0.0000", "without two cells there is none"], weight: [weight.toFixed(4), base] };
   }
   const [d1, d2] = [0, 1].map((which) => [near.distance(i, which).toFixed(4), `pixels, cell ${near.cell(i, which)}`]);
   const term = borderTerm(near.apart[i], w0, sigma).toFixed(4);
-  const border = [term, `w₀ · exp(−(${near.apart[i].toFixed(2)})² / 2σ²)`];
-  return { d1, d2, border, weight: [weight.toFixed(4), `${base}, plus the border term`] };
+  const border = [term, `w₀ · exp(−${near.apart[i].toFixed(2)}² / 2σ²)`];
+  return { d1, d2, border, weight: [weight.toFixed(4), `${base} + border term`] };
 }
 
 export default { render };

@@ -15,6 +15,7 @@ from tests.browser.notebook_page import NotebookPage
 from tests.browser.painter_view import PainterView, check_painter
 from tests.browser.skip_mixer_view import MixerView, check_mixer
 from tests.browser.unpooling_view import UnpoolingView, check_unpooling
+from tests.browser.weight_map_view import WeightMapView, check_weight_map
 
 CHECKS: dict[str, tuple[type[ExplorerView], Callable]] = {
     "atrous": (AtrousView, check_atrous),
@@ -23,6 +24,7 @@ CHECKS: dict[str, tuple[type[ExplorerView], Callable]] = {
     "conv-arithmetic": (ConvArithmeticView, check_conv_arithmetic),
     "painter": (PainterView, check_painter),
     "unpooling": (UnpoolingView, check_unpooling),
+    "weight-map": (WeightMapView, check_weight_map),
 }
 
 

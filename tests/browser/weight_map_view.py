@@ -87,7 +87,7 @@ class WeightMapView(ExplorerView):
         for name, distance, cell in zip(("d1", "d2"), state["near"], state["cells"], strict=True):
             assert self.number(name) == pytest.approx(distance, abs=0.6e-4)
             assert self.says(name).endswith(f" pixels, cell {cell}")
-        base = float(re.search(r": ([\d.]+), plus the border term", self.says("weight"))[1])
+        base = float(re.search(r"w_c \(\w+\) ([\d.]+) ", self.says("weight"))[1])
         assert base + self.number("border") == pytest.approx(state["weight"], abs=1.6e-4)
         return state
 
