@@ -116,7 +116,7 @@ function render({ model, el }) {
     map.stage.draw((context, width, height) => {
       map.stage.copyLayer(context, "labels", `${weights} ${hatched} ${Boolean(picture)}`, (layer) => {
         labelPainter.drawLabels(layer, width, height, labels, picture);
-        if (hatched) labelPainter.drawErrors(layer, map.stage, labels);
+        if (hatched) labelPainter.drawErrors(layer, map.stage, labels, labelPainter.whole);
       });
       labelPainter.drawBrush(context, width, { row, col }, [[0, 0]]);
     });
