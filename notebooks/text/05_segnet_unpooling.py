@@ -629,12 +629,16 @@ assert scores(runs["its own"][0], masks)[0] > 1.5 * max(scores(one, masks)[0] fo
 #
 # Now one stage at a time: random places in one unpooling, the image's own in the other four. **Predict**: which stage needs its indices most, the first at full size, or the last?
 
+# %%
+def at_random_if(size):
+    return lambda pool: at_random(pool) if pool.size == size else pool.indices
+
 # %% tags=["claim:which-indices"]
 sizes = {1: (96, 128), 2: (48, 64), 3: (24, 32), 4: (12, 16), 5: (6, 8)}
 loss = {}
 for stage, size in sizes.items():
     with torch.no_grad():
-        one_stage = segment(segnet, images, lambda pool: at_random(pool) if pool.size == size else pool.indices)
+        one_stage = segment(segnet, images, at_random_if(size))
     iou, f1 = scores(one_stage, masks)
     loss[stage] = scores(prediction, masks)[0] - iou
     print(f"random in unpooling {stage} ({size[0]}×{size[1]}): mean IoU {iou:.2f}, boundary F1 {f1:.2f}")
@@ -682,7 +686,7 @@ assert f1["unpooling"].min() > max(f1["transposed"].max(), f1["bilinear"].max())
 
 # %%
 fig, ax = subplots(1, 1, width=640, height=260)
-for row, (way, numbers) in enumerate(f1.items()):
+for row, numbers in enumerate(f1.values()):
     ax.scatter(numbers, [row] * 3, s=60, alpha=0.8)
 ax.set_yticks(range(5), f1)
 ax.invert_yaxis()
