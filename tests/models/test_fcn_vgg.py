@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.alignment import crops, network
 from course_utils.models import build_model, fcn_vgg, load_classifier
 from course_utils.models.fcn_vgg import VGG16
 from course_utils.receptive_field import receptive_field
@@ -100,6 +101,14 @@ def test_receptive_fields(name, size):
 def test_crops_are_those_of_the_paper():
     assert (fcn_vgg.CROPS["pool4"], fcn_vgg.CROPS["pool3"]) == (5, 9)
     assert [fcn_vgg.FINAL_CROPS[stride] for stride in (32, 16, 8)] == [19, 27, 31]
+
+
+@EACH
+def test_crops_are_those_that_the_layers_ask_for(name):
+    with torch.device("meta"):
+        model = small(name)
+    taken = {pool: fcn_vgg.CROPS[pool] for pool in model.skips} | {"image": fcn_vgg.FINAL_CROPS[model.stride]}
+    assert crops(network(name), 500) == taken
 
 
 # Sums
