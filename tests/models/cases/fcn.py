@@ -44,7 +44,7 @@ CASES = [
     Case("fcn_googlenet", counts(GOOGLENET, 1025, 64 * 49), {"width": 8}, SIZES, train_size=(96, 128)),
     Case(
         "fcn_family",
-        (Count(256_884, 8), Count(3 * 256_722, 8, options={"copies": 3})),
+        (Count(256_884, 8), Count(3 * 256_884, 8, options={"copies": 3})),
         sizes=SIZES,
         train_size=(80, 96),
     ),
