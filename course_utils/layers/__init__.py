@@ -1,5 +1,12 @@
 """Layers that several networks share, each written so that it can be read, and equal to the library's."""
 
+from course_utils.layers.aspp import ASPP
+from course_utils.layers.atrous import (
+    atrous_conv_by_interleaving,
+    atrous_conv_by_zero_stuffing,
+    valid_weights,
+    zero_stuffed_kernel,
+)
 from course_utils.layers.bilinear import BilinearDeconv, bilinear_kernel
 from course_utils.layers.transposed import (
     conv_transpose_by_gradient,
@@ -20,8 +27,11 @@ from course_utils.layers.unpooling import (
 )
 
 __all__ = [
+    "ASPP",
     "BilinearDeconv",
     "Pooled",
+    "atrous_conv_by_interleaving",
+    "atrous_conv_by_zero_stuffing",
     "bilinear_kernel",
     "conv_transpose_by_gradient",
     "conv_transpose_by_matrix",
@@ -34,5 +44,7 @@ __all__ = [
     "max_pool_by_hand",
     "max_unpool",
     "transposed_size",
+    "valid_weights",
     "window_positions",
+    "zero_stuffed_kernel",
 ]
