@@ -3,7 +3,7 @@
 #
 # [▶ Open in Colab](https://colab.research.google.com/github/owner/segmentation-course/blob/main/notebooks/06_atrous_aspp.ipynb) · in JupyterLab, you are in the right place already.
 #
-# A classifier halves its map five times. At the end one unit stands for 32×32 pixels, and a pole of three pixels is gone. FCN, U-Net and SegNet
+# A classifier halves its feature map (特征图) five times. At the end one unit stands for 32×32 pixels, and a pole of three pixels is gone. FCN, U-Net and SegNet
 # *repair* that afterwards, with skips or indices. DeepLab asks a simpler question: why lose it in the first place? It takes strides out of the network, and
 # spreads the weights of the later convolutions so that they still read what they were trained to read.
 #
@@ -34,6 +34,7 @@ if "COLAB_RELEASE_TAG" in os.environ and not importlib.util.find_spec("course_ut
 
 # %%
 import time
+import warnings
 from functools import partial
 
 import segmentation_models_pytorch as smp
@@ -138,7 +139,7 @@ for rate in (1, 2, 4, 7):
     assert torch.allclose(atrous_conv_by_interleaving(maps, kernels, rate, padding=rate), expected, atol=1e-4)
 
 # %% [markdown]
-# **Explore.** Set the dilation to 1, 2, 3 and point at a unit of the output: which pixels does it read? Find the setting at which a 9-pixel input has no room for the kernel any more.
+# **Explore.** Set the dilation to 1, 2, 3 and point at a unit of the output: which pixels does it read? Dilation 4 leaves a single output. Then make the kernel larger by one, and read what the explorer says.
 
 # %%
 ConvArithmeticExplorer(size=9, kernel=3, dilation=2)
@@ -194,7 +195,7 @@ for output_stride, side in ((32, 17), (16, 33), (8, 65)):
           f"parameters, {work / 1e9:.1f} G multiply-adds, {size / 1e6:.0f} MB of maps")
 
 # %% [markdown]
-# The same 23.5 million parameters. From output stride 32 to 8 the work grows about fourfold, and the memory more than twofold. The claim "no more parameters" holds; "at no cost", as it is often
+# The same 23.5 million parameters. From output stride 32 to 8 the work grows four and a half times, and the memory more than twofold. The claim "no more parameters" holds; "at no cost", as it is often
 # repeated, does not. The document says so itself under *drawbacks*. And the clock? A smaller backbone, on one thread here:
 
 # %% tags=["claim:price-in-time"]
@@ -592,20 +593,20 @@ assert outputs["out"].shape[1] == 8 and outputs["aux"].shape[1] == 21
 # The document's other example is `smp.DeepLabV3(encoder_name='timm-mobilenetv3_small_100', …)`. Does that name still exist? And what does the network take?
 
 # %% tags=["claim:smp-encoder"]
-for name in ("timm-mobilenetv3_small_100", "tu-mobilenetv3_small_100"):
-    try:
+for name in ("timm-mobilenetv3_small_100", "tu-tf_mobilenetv3_small_100"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         network = smp.DeepLabV3(encoder_name=name, encoder_weights=None, classes=8).eval()
-        print(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters, {type(network.encoder).__name__}")
-    except (KeyError, ValueError) as error:
-        print(f"{name}: {type(error).__name__}")
+    deprecated = any(warning.category is DeprecationWarning for warning in caught)
+    print(f"{name}: {sum(p.numel() for p in network.parameters()):,} parameters, deprecated: {deprecated}")
 try:
     network(torch.randn(1, 3, 65, 94))
 except RuntimeError as error:
     print(str(error).strip())
 
 # %% [markdown]
-# The old name still works: today it is a second name for a network of the library timm. The size is another matter. smp's network takes multiples of its stride only, where torchvision's and ours take any
-# size. And the document is right that smp's head is not pretrained; no new head with your number of classes is.
+# The old name still works, but it is deprecated: the second line is what to write from now on. The size is another matter. smp's network takes multiples of its stride only, where torchvision's and ours
+# take any size. And the document is right that smp's head is not pretrained; no new head with your number of classes is.
 #
 # ### Mix and match
 #
@@ -814,7 +815,7 @@ assert sum(error for _, error in together) < sum(depth_only)
 # | a 1×1 convolution brings in the whole map | does not hold: image pooling does |
 # | outputs are concatenated, then globally pooled | does not hold: pooling is one of the branches |
 # | `classifier[4]` is what to replace | holds if there is no auxiliary head |
-# | smp has `timm-mobilenetv3_small_100` | holds, as another name of the encoder |
+# | smp has `timm-mobilenetv3_small_100` | holds for now: the name is deprecated |
 # | ResNet-101 or MobileNet: performance or speed | holds for speed |
 # | two heads for segmentation and depth | holds: depth gains, segmentation loses a little |
 #
