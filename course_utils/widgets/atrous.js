@@ -122,7 +122,10 @@ function render({ model, el }) {
   });
   const table = shareTable();
 
-  const focusField = () => field.focus({ preventScroll: true });
+  const pressed = (event) => {
+    field.focus({ preventScroll: true });
+    if (event.target === field) field.setPointerCapture(event.pointerId); // the drag is the map's, not the zeros'
+  };
   map.stage.onPointer((x, y) => {
     const { size: { rows, cols } } = state();
     const margin = marginOf({ rows, cols });
@@ -130,7 +133,7 @@ function render({ model, el }) {
       row: clamp(Math.floor(y * (rows + 2 * margin) - margin), 0, rows - 1),
       col: clamp(Math.floor(x * (cols + 2 * margin) - margin), 0, cols - 1),
     });
-  }, focusField);
+  }, pressed);
   field.addEventListener("keydown", (event) => {
     const { row, col, size, rate, mode } = state();
     const step = { "+": 1, "=": 1, "-": -1 }[event.key];

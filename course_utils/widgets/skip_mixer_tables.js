@@ -24,7 +24,11 @@ function scoreTable(names, classNames, css) {
   const nodes = [...rows, sum].map(({ name, cells: row }) => element("tr", {}, element("th", { scope: "row" }, name), ...row));
   const node = titledGrid("Scores at the cursor, of the two leading classes", ["map", "weight", ...heads, "first ahead by"], nodes);
   nodes.at(-1).classList.add("mixer-sum");
-  const signed = (value, span) => (value > 0 ? "+" : "") + format(value, span);
+  const number = (value, span) => format(value, span, 4);
+  const signed = (value, span) => {
+    const text = number(value, span);
+    return value > 0 && Number(text) ? `+${text}` : text;
+  };
   return {
     node,
     show({ scores, total, first, second, deciders }, weights, span) {
@@ -34,13 +38,13 @@ function scoreTable(names, classNames, css) {
       });
       rows.forEach(({ cells: row }, m) => {
         const [ahead, behind] = [scores[m][first], scores[m][second]];
-        const texts = [weights[m].toFixed(2), format(ahead, span), format(behind, span), signed(weights[m] * (ahead - behind), span)];
+        const texts = [weights[m].toFixed(2), number(ahead, span), number(behind, span), signed(weights[m] * (ahead - behind), span)];
         texts.forEach((text, i) => setText(row[i], text));
         nodes[m].classList.toggle("mixer-off", weights[m] === 0);
         nodes[m].classList.toggle("mixer-decides", deciders.some(({ map }) => map === m));
       });
       const [ahead, behind] = [total[first], total[second]];
-      ["", format(ahead, span), format(behind, span), signed(ahead - behind, span)].forEach((text, i) => setText(sum.cells[i], text));
+      ["", number(ahead, span), number(behind, span), signed(ahead - behind, span)].forEach((text, i) => setText(sum.cells[i], text));
     },
   };
 }

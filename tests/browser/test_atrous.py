@@ -138,6 +138,21 @@ def test_the_chart_changes_the_rate(opened, view):
     assert 12 < middle < 24 and view.check_numbers()["rates"] == [32]
 
 
+def test_dragging_into_the_zeros_stays_at_the_border(opened, view):
+    view.point_at(3, 4)
+    opened.page.mouse.down()
+    box = view.map.bounding_box()
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] + 30)
+    view.settle()
+    assert view.position() == (16, 14)
+    opened.page.mouse.move(box["x"] - 20, box["y"] - 20)
+    opened.page.mouse.up()
+    view.settle()
+    assert view.position() == (0, 0)
+    view.point(view.ground, 0.99, 0.5)
+    assert view.position() == (8, 28), "pointing at the zeros is pointing at the border"
+
+
 def test_keys(view):
     view.press("Control+Home", "ArrowRight", "PageDown", "+", "+", "-", "-", "-")
     state = view.check_numbers()
