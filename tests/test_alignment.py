@@ -60,6 +60,14 @@ def test_an_even_kernel_on_alexnet_is_half_a_pixel_off():
         crops(layers, 500)
 
 
+@pytest.mark.parametrize("kernel", [2, 6])
+def test_the_miss_is_the_way_to_the_nearest_crop(kernel):
+    """Three units to a pixel, a shift of kernel − 1 halves of them: a sixth of a pixel off."""
+    layers = [Layer("up", "deconv", 1, 3), Layer("shift", "conv", kernel), Layer("down", "conv", 1, 3)]
+    row = align([*layers, Layer("sum", "join", source="image")], 9)[-1]
+    assert (row.offset, row.crop, row.miss) == (Fraction(kernel - 1, 6), None, Fraction(1, 6))
+
+
 @pytest.mark.parametrize("padding", [0, 7, 99, 100, 101])
 def test_skips_do_not_mind_the_first_padding_but_the_image_does(padding):
     found = crops(with_padding(network("fcn8s"), padding), 500)

@@ -72,7 +72,6 @@ class AlignmentExplorer(BaseExplorer):
         super().__init__(
             network=name,
             size=size,
-            pixel=size // 2,
             _layers=_to_browser(PRESETS[name] if known else network),
             _presets={name: _to_browser(layers) for name, layers in PRESETS.items()},
             _limits=[_MOST_PIXELS, _MOST_PADDING],

@@ -71,7 +71,7 @@ function remarks(rules) {
     const share = transposed ? "outputs that no stamp reaches: they are 0 (or the bias)" : "inputs that are never read";
     said.push(`The kernel leaves gaps at this stride: there are ${share}.`);
   }
-  if (outputPadding) said.push("Output padding adds units below and right only; it moves nothing, and stamps reach them or not.");
+  if (outputPadding) said.push("Output padding adds units below and right only; nothing else moves.");
   return said.join(" ");
 }
 

@@ -183,4 +183,5 @@ def test_it_lives_on_without_a_kernel(view):
     assert view.says("crops") == "image 18"
     view.press("Home", "ArrowRight")
     assert view.pixel() == 1
+    view.notebook.page.wait_for_timeout(300)  # the last change is sent, in vain, a little later
     check_only_the_kernel_is_missing(view)

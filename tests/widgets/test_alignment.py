@@ -39,6 +39,7 @@ def test_another_network_brings_its_layers():
 def test_a_network_of_ones_own():
     explorer = AlignmentExplorer([*OWN[:1], Layer("up", "deconv", 3, 2), OWN[2]], size=20)
     assert (explorer.network, explorer.crops, explorer.smallest) == ("own", {"image": 0}, 3)
+    explorer.pixel = 10
     assert explorer.units == {"conv": range(4, 6), "up": range(10, 11), "sum": range(10, 11)}
 
 
