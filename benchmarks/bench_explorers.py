@@ -8,12 +8,17 @@ from the slider's key event to that same moment of the frame after the new image
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 import nbformat
 
+from tests.browser.alignment_view import AlignmentView
 from tests.browser.chromium import chromium
+from tests.browser.conv_arithmetic_view import ConvArithmeticView
 from tests.browser.explorer_view import ExplorerView
 from tests.browser.lab import LabServer
 from tests.browser.notebook_page import NotebookPage
@@ -30,22 +35,16 @@ from matplotlib.patches import Rectangle
 from course_utils.data import load_dataset, load_photo
 from course_utils.metrics import ConfusionMatrix
 from course_utils.models import load_classifier
-from course_utils.widgets import MetricsPainter, ReceptiveFieldExplorer, SlidingWindowExplorer
+from course_utils.widgets import (
+    AlignmentExplorer, ConvArithmeticExplorer, MetricsPainter, ReceptiveFieldExplorer, SlidingWindowExplorer,
+)
 torch.manual_seed(0)
 photo = load_photo("chelsea")[:296, :448]
 scores = {stride: torch.rand(1, (296 - 224) // stride + 1, (448 - 224) // stride + 1) for stride in (8, 4)}
+street = load_dataset("street_scenes", "val")
+_, truth = street[0]
 """
-SLIDING = """
-sliding = SlidingWindowExplorer(photo, scores, ["cat"], window=224)
-sliding.stride = 4
-sliding
-"""
-FIELDS = """
-network = load_classifier("resnet18", pretrained=False)
-fields = ReceptiveFieldExplorer(photo, {"resnet18": network}, {"resnet18": ["layer2"]})
-fields
-"""
-CLASSIC = """
+WINDOWS_BY_HAND = """
 def draw(row=(0, 18), col=(0, 56)):
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
     left.imshow(photo)
@@ -56,13 +55,7 @@ def draw(row=(0, 18), col=(0, 56)):
     plt.show()
 interact(draw);
 """
-PAINTER = """
-street = load_dataset("street_scenes", "val")
-_, truth = street[0]
-painter = MetricsPainter(truth, street.classes, street.palette)
-painter
-"""
-CLASSIC_PAINTER = """
+PAINTER_BY_HAND = """
 painted = torch.full_like(truth, 2)
 palette = torch.tensor(street.palette)
 def paint(row=(1, 94), col=(1, 126)):
@@ -80,6 +73,51 @@ def paint(row=(1, 94), col=(1, 126)):
     plt.show()
 interact(paint);
 """
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An explorer to drag over: the cell that shows it, and how to look at it on the page."""
+
+    name: str
+    cell: str
+    view: type[ExplorerView] = ExplorerView
+    prepare: Callable[[Any], object] = lambda view: None
+
+
+# What a reader would write without explorers; each row is compared with the one above it.
+SUBJECTS: list[str | Subject] = [
+    WINDOWS_BY_HAND,
+    Subject(
+        "sliding window explorer",
+        """
+sliding = SlidingWindowExplorer(photo, scores, ["cat"], window=224)
+sliding.stride = 4
+sliding
+""",
+    ),
+    Subject(
+        "receptive field explorer",
+        """
+network = load_classifier("resnet18", pretrained=False)
+ReceptiveFieldExplorer(photo, {"resnet18": network}, {"resnet18": ["layer2"]})
+""",
+    ),
+    Subject("convolution, 12 × 12", "ConvArithmeticExplorer(12, padding=1)", ConvArithmeticView),
+    Subject(
+        "transposed convolution, 24 × 24",
+        "ConvArithmeticExplorer(12, kernel=4, stride=2, padding=1, transposed=True)",
+        ConvArithmeticView,
+    ),
+    Subject("alignment explorer, FCN-8s", "AlignmentExplorer('fcn8s')", AlignmentView, AlignmentView.show_all),
+    PAINTER_BY_HAND,
+    Subject(
+        "metrics painter, 96 × 128",
+        "MetricsPainter(truth, street.classes, street.palette)",
+        PainterView,
+        lambda painter: painter.choose(7),
+    ),
+]
 AFTER_THE_FRAME = """
     const afterTheFrame = act => requestAnimationFrame(() => {
         const channel = new MessageChannel();
@@ -87,13 +125,12 @@ AFTER_THE_FRAME = """
         channel.port2.postMessage(0);
     });
 """
-CELLS = (SETUP, SLIDING, FIELDS, PAINTER, CLASSIC, CLASSIC_PAINTER)
 
 
 def main() -> None:
-    """Print median and 95th percentile of each version's latencies."""
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    """Print median and 95th percentile of each explorer's latencies, and of what it stands beside."""
+    sources = [SETUP, *(subject if isinstance(subject, str) else subject.cell for subject in SUBJECTS)]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     print(f"event to paint in headless Chromium, {MOVES} moves of a drag, {STEPS} steps of a slider")
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
@@ -102,18 +139,25 @@ def main() -> None:
             with NotebookPage(browser, server, notebook) as opened:
                 opened.run_all()
                 opened.check()
-                classic = slider_latencies(opened, 0)
-                report("interact + matplotlib", classic, classic)
-                for index, name in enumerate(("sliding window explorer", "receptive field explorer")):
-                    report(name, drag_latencies(ExplorerView(opened, index)), classic)
-                classic = slider_latencies(opened, 1)
-                report("interact + matplotlib, painter", classic, classic)
-                painter = PainterView(opened, 2)
-                painter.choose(7)
-                report("metrics painter, 96 × 128", drag_latencies(painter), classic)
+                report_all(opened)
                 opened.check()
         finally:
             server.stop()
+
+
+def report_all(opened: NotebookPage) -> None:
+    """Measure the subjects in their order."""
+    by_hand = explorers = 0
+    for subject in SUBJECTS:
+        if isinstance(subject, str):
+            classic = slider_latencies(opened, by_hand)
+            report("interact + matplotlib", classic, classic)
+            by_hand += 1
+            continue
+        view = subject.view(opened, explorers)
+        subject.prepare(view)
+        report(subject.name, drag_latencies(view), classic)
+        explorers += 1
 
 
 def report(name: str, latencies: list[float], classic: list[float]) -> None:
@@ -146,13 +190,11 @@ def drag_latencies(view: ExplorerView) -> list[float]:
             }}), true);
         }}"""
     )
-    mouse, box = view.notebook.page.mouse, view.map.bounding_box()
-    rows, cols = (int(number) for number in view.says("position").split(" of ")[1].split(" × "))
+    mouse, box, place = view.notebook.page.mouse, view.map.bounding_box(), view.way(MOVES)
 
     def move(step: int) -> None:
-        row, along = divmod(step, cols)
-        col = along if row % 2 == 0 else cols - 1 - along
-        mouse.move(box["x"] + (col + 0.5) / cols * box["width"], box["y"] + (row + 0.5) / rows * box["height"])
+        across, down = place(step)
+        mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
     move(0)
     mouse.down()

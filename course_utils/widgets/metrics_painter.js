@@ -220,10 +220,8 @@ function render({ model, el }) {
       });
       labelPainter.drawBrush(context, width, cursor, offsets);
     });
-    canvas.stage.draw((context, width, height) => {
-      labelPainter.drawLabels(context, width, height, painting.prediction, picture);
-      canvas.stage.copyLayer(context, "void", "", (layer) => labelPainter.drawVoid(layer, width));
-      labelPainter.drawErrors(context, canvas.stage, painting.prediction);
+    canvas.stage.draw((context, width) => {
+      labelPainter.drawPrediction(context, canvas.stage, painting.prediction, picture, painting.takeChanged());
       labelPainter.drawBrush(context, width, cursor, offsets);
     });
 

@@ -92,6 +92,7 @@ class Painting {
     this.changed = new Set(this.boundary.keys()); // classes whose boundary F1 is out of date
     this.strokes = []; // of each: place → label before it
     this.stroke = null;
+    this.box = null; // of the pixels that changed since it was last asked for
   }
 
   /** Changes one pixel, and the two cells of the matrix in which it is counted. */
@@ -100,11 +101,29 @@ class Painting {
     if (old === label) return;
     if (!this.stroke.has(i)) this.stroke.set(i, old);
     this.prediction[i] = label;
+    this.reach(i);
     const row = this.truth[i] * this.numClasses;
     if (this.truth[i] === VOID) return;
     this.matrix[row + old]--;
     this.matrix[row + label]++;
     this.changed.add(old).add(label);
+  }
+
+  /** Makes the box of changed pixels hold this one. */
+  reach(i) {
+    const [row, col] = [Math.floor(i / this.cols), i % this.cols];
+    const box = (this.box ??= { top: row, left: col, bottom: row + 1, right: col + 1 });
+    box.top = Math.min(box.top, row);
+    box.left = Math.min(box.left, col);
+    box.bottom = Math.max(box.bottom, row + 1);
+    box.right = Math.max(box.right, col + 1);
+  }
+
+  /** The box of the pixels that changed since this was last called; null if none did. */
+  takeChanged() {
+    const { box } = this;
+    this.box = null;
+    return box;
   }
 
   begin() {

@@ -1,10 +1,11 @@
 // What the metrics painter tells: the confusion matrix, the scores of each class, and the scores of the whole picture.
 
-/** A score as text; its `title` has every digit, for comparing with Python. */
+/** A score as text; its `title` has every digit, for comparing with Python. Tells whether it has changed. */
 function showScore(node, value) {
-  if (node.title === String(value)) return;
+  if (node.title === String(value)) return false;
   node.title = String(value);
-  node.textContent = Number.isNaN(value) ? "nan" : value.toFixed(3);
+  setText(node, Number.isNaN(value) ? "nan" : value.toFixed(3));
+  return true;
 }
 
 /** A little square in the colour of a class. */
@@ -105,8 +106,8 @@ function classTable(names, css) {
       rows.forEach((row, k) => row.classList.toggle("painter-absent", absent[k]));
       for (const [score] of CLASS_SCORES) {
         scores[score].forEach((value, k) => {
-          showScore(cells[score][k], value);
-          cells[score][k].style.setProperty("--share", Number.isNaN(value) ? 0 : value);
+          if (!showScore(cells[score][k], value)) return;
+          cells[score][k].style.setProperty("--share", Number.isNaN(value) ? 0 : value.toFixed(3));
         });
       }
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from playwright.sync_api import Locator
 
@@ -46,6 +47,15 @@ class AlignmentView(ExplorerView):
     def pixel(self) -> int:
         """The chosen pixel, as the read-out tells it."""
         return int(self.says("position").split()[1])
+
+    def show_all(self) -> None:
+        """Show all maps from end to end."""
+        self.root.get_by_role("radio", name="all", exact=True).check()
+        self.settle()
+
+    def way(self, moves: int) -> Callable[[int], tuple[float, float]]:
+        """A drag along the image."""
+        return lambda step: (0.25 + 0.5 * step / moves, 0.5)
 
     def number(self, name: str, layer: str) -> Locator:
         """The field of the table that holds one number of a layer."""
@@ -129,8 +139,7 @@ def check_alignment(view: AlignmentView) -> None:
     """Raise AssertionError unless the explorer is painted, follows mouse and keys, and tells the kernel's numbers."""
     first = view.root.get_by_role("combobox", name="Network").input_value()
     view.choose("fcn8s")
-    view.root.get_by_role("radio", name="all", exact=True).check()
-    view.settle()
+    view.show_all()
     assert view.count_colors()[0] > 2, "the canvas is blank"
     view.point(view.map, 0.4, 0.5)
     before, pixel = view.pictures(), view.pixel()

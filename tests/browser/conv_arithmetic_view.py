@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from playwright.sync_api import Locator
 
@@ -55,6 +56,14 @@ class ConvArithmeticView(ExplorerView):
     def point_at(self, stage: Locator, row: int, col: int, before: int, total: int) -> None:
         """Move the mouse to a unit of a map with `before` cells before unit 0, `total` in all."""
         self.point(stage, (col + before + 0.5) / total, (row + before + 0.5) / total)
+
+    def way(self, moves: int) -> Callable[[int], tuple[float, float]]:
+        """A drag over the output; what is cut off of it lies around."""
+        transposed = self.zeros.is_visible()
+        before = int(self.slider("padding").input_value()) if transposed else 0
+        count = int(self.says("position").rsplit(" × ", 1)[1])
+        inner = super().way(moves)
+        return lambda step: tuple((before + count * part) / (count + 2 * before) for part in inner(step))
 
     def state(self) -> dict:
         """The kernel's explorer that says all that this page says; AssertionError if there is none."""

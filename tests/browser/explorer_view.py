@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from playwright.sync_api import Locator
 
@@ -58,6 +59,17 @@ class ExplorerView:
         """Row and column, as the read-out tells them."""
         row, col = self.says("position").split(" of ")[0].removeprefix("row ").split(", column ")
         return int(row), int(col)
+
+    def way(self, moves: int) -> Callable[[int], tuple[float, float]]:
+        """A drag over the map, `moves` long: step → place as (across, down), fractions; each in another cell."""
+        rows, cols = (int(number) for number in self.says("position").split(" of ")[1].split(" × "))
+
+        def place(step: int) -> tuple[float, float]:
+            row, along = divmod(step % (rows * cols), cols)
+            col = along if row % 2 == 0 else cols - 1 - along
+            return (col + 0.5) / cols, (row + 0.5) / rows
+
+        return place
 
     def pictures(self) -> list[str]:
         """What the canvases show, as text that can be compared."""

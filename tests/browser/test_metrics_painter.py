@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import random
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.browser.explorer_view import ExplorerView, check_explorer
 from tests.browser.painter_view import PainterView, check_painter
@@ -195,6 +199,32 @@ def test_strokes_beyond_the_border_do_no_harm(opened, view):
     view.settle()
     assert view.position() == (23, 0)
     assert view.check_numbers()["prediction"][23][0] == 3
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_stroke_leaves_the_picture_that_drawing_all_anew_gives(opened, view, seed):
+    """A stroke draws only what it has changed; a change of the view's width draws everything."""
+    draws = random.Random(seed)
+    for _ in range(6):
+        view.choose(draws.randrange(4))
+        view.brush(draws.choice([1, 3, 5, 9]))
+        view.drag(*((draws.randrange(24), draws.randrange(30)) for _ in range(3)))
+    view.press("Control+Home")
+    stroked = view.pictures()
+    for width in ("500px", ""):
+        view.root.evaluate("(root, width) => { root.parentElement.style.width = width; }", width)
+        opened.page.wait_for_timeout(300)
+    for old, new in zip(stroked, view.pictures(), strict=True):
+        difference = np.abs(pixels_of(old) - pixels_of(new))
+        assert difference.max() <= 2, (
+            "edges are smoothed by whatever is drawn in one piece, so the last digit may differ"
+        )
+
+
+def pixels_of(url: str) -> np.ndarray:
+    """The numbers in a data URL of a PNG."""
+    data = base64.b64decode(url.split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA")).astype(int)
 
 
 def test_two_views_show_the_same(opened, view):
