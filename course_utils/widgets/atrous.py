@@ -107,8 +107,8 @@ class AtrousExplorer(Explorer):
         rates: of ASPP's branches, one to four.
 
     Raises:
-        ValueError: `image` is none, or an argument cannot be shown.
-        TraitError: a trait was set to something that cannot be shown.
+        ValueError: `image`, `size` or `rates` cannot be shown.
+        TraitError: `rate`, or a trait that was set, cannot be shown.
 
     >>> explorer = AtrousExplorer(size=(33, 33), rate=18)
     >>> explorer.shares.all_nine, round(explorer.shares.weights, 3)
