@@ -14,13 +14,14 @@ from course_utils.training.checks import main_output
 
 
 def shake(model: nn.Module) -> None:
-    """Weights and batch statistics that are neither 0 nor 1, so that a wrong one would be seen."""
+    """Scales, shifts and batch statistics that are neither 0 nor 1, and features that differ from place to place."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.0)
-            nn.init.normal_(module.bias, std=0.1)
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.uniform_(module.running_var, 0.7, 1.5)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.5)
+            module.momentum = None  # the statistics become those of the batch
+    with torch.no_grad():
+        model.train()(torch.randn(4, 3, 65, 94))
 
 
 def pair(backbone: str, auxiliary: bool, num_classes: int = 21) -> tuple[nn.Module, nn.Module]:
@@ -49,7 +50,7 @@ def test_weights_go_both_ways(backbone, auxiliary):
         shake(giver)
         taker.load_state_dict(giver.state_dict())
         got, expected = both_outputs(ours, theirs, images)
-        assert got.shape == (2, 21, 65, 94) and expected.std() > 0.01
+        assert got.shape == (2, 21, 65, 94) and expected.std(dim=(2, 3)).min() > 1e-3
         assert (got - expected).abs().max() <= 1e-5
 
 
