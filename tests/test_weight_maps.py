@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import distance_transform_edt
 
 from course_utils.data import load_dataset
-from course_utils.weight_maps import _groups, nearest_cells, unet_weight_map
+from course_utils.weight_maps import _borders, _colors, _groups, nearest_cells, unet_weight_map
 
 
 def border_pixels(ids, cell):
@@ -85,6 +85,50 @@ def test_rectangles_over_one_another(ids, boxes, dtype):
     check_against_brute_force(ids.astype(dtype))
 
 
+def test_the_longest_picture():
+    ids = torch.zeros(1, 2**15 - 1, dtype=torch.uint8)
+    ids[0, 0], ids[0, 1] = 1, 2
+    near = nearest_cells(ids)
+    assert near.d1[0, -1] == 2**15 - 3 and near.d2[0, -1] == 2**15 - 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    arrays(np.int64, (7, 9), elements=st.sampled_from([0] * 5 + list(range(1, 30)))),
+    st.integers(1, 4),
+    st.floats(0, 40),
+)
+def test_within_a_reach_it_is_exact_too(coarse, zoom, reach):
+    """Colours are shared by cells that are far apart; where that matters, d2 is too large, and d1 + d2 beyond reach."""
+    ids = coarse.repeat(zoom, 0).repeat(zoom, 1)
+    near, (d1, d2) = nearest_cells(torch.from_numpy(ids), within=reach), brute_force(ids)
+    assert np.array_equal(near.d1, d1) and (near.d2 >= d2).all()
+    known = d1 + d2 <= reach
+    assert np.array_equal(near.d2[known], d2[known])
+    assert ((near.site2 >= 0) == np.isfinite(near.d2)).all()
+
+
+def test_more_cells_than_can_be_compared_in_pairs():
+    ids = np.zeros((99, 110), dtype=np.int64)
+    ids[::2, ::2] = np.arange(1, 2751).reshape(50, 55)
+    expected = np.where(ids > 0, 0, np.where((np.indices(ids.shape) % 2).all(0), np.sqrt(2), 1))
+    near = nearest_cells(torch.from_numpy(ids), within=5.0)
+    assert np.array_equal(near.d1, expected)
+    second = np.where(ids > 0, 2, expected)  # between two cells, or in the middle of four
+    second[:, -1] = np.where(ids[:, -2] > 0, np.sqrt(5), np.sqrt(2))  # one cell on the left, and those above and below
+    assert np.array_equal(near.d2, second)
+
+
+def test_few_groups_serve_many_cells_that_are_far_apart():
+    _, _, ids = load_dataset("cells", "val", size=(256, 300), length=1, instances=True)[0]
+    ids = ids.numpy()
+    sites = np.flatnonzero(_borders(ids))
+    names, cell = np.unique(ids.ravel()[sites], return_inverse=True)
+    color = _colors(sites, cell, len(names), 300, within=10.0)
+    assert len(names) >= 80 and color.max() < 10
+    assert (_colors(sites, cell, len(names), 300, within=np.inf) == np.arange(len(names))).all()
+
+
 def test_generated_cells():
     for _, _, ids in load_dataset("cells", "train", size=(48, 70), length=6, instances=True):
         check_against_brute_force(ids.numpy())
@@ -100,6 +144,10 @@ def test_a_hundred_cells_equal_a_transform_for_each():
     each = [distance_transform_edt(~(border & (ids == cell))) for cell in range(1, ids.max() + 1)]
     d1, d2 = np.sort(each, axis=0)[:2]
     assert np.array_equal(near.d1, d1) and np.array_equal(near.d2, d2)
+
+
+def test_one_cell_needs_no_group():
+    assert _groups(1).shape == (0, 1)
 
 
 @pytest.mark.parametrize("cells", [2, 3, 6, 7, 20, 35, 36, 126, 127])
@@ -125,7 +173,7 @@ def test_the_formula_at_every_pixel(ids, w0, sigma, class_weights):
     expected = np.array(class_weights)[(ids > 0).astype(int)] + w0 * np.exp(-((d1 + d2) ** 2) / (2 * sigma**2))
     found = unet_weight_map(torch.from_numpy(ids), w0, sigma, class_weights)
     assert found.dtype == torch.float32 and found.shape == ids.shape and type(found) is torch.Tensor
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6, atol=1e-30)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6, atol=1e-12 * w0 + 1e-30)
 
 
 def test_the_papers_numbers_are_the_default():
@@ -194,6 +242,7 @@ def test_the_line_between_touching_cells_weighs_most():
         (np.zeros((4, 6), int), {}, TypeError, "got a NumPy array"),
         (torch.zeros(1, 4, 6, dtype=torch.int64), {}, ValueError, r"shape \(1, 4, 6\).* Give one picture at a time"),
         (torch.zeros(0, 6, dtype=torch.int64), {}, ValueError, r"shape \(0, 6\)"),
+        (torch.zeros(1, 2**15, dtype=torch.uint8), {}, ValueError, "at most 32767 on a side, .* Cut it in tiles"),
         (torch.tensor([[0, -1]]), {}, ValueError, "got -1. Set what belongs to no cell to 0"),
         (torch.tensor([[0, 1]]), {"w0": -1}, ValueError, "w0 is -1; expected 0 or more"),
         (torch.tensor([[0, 1]]), {"w0": float("nan")}, ValueError, "w0 is nan"),
