@@ -301,17 +301,20 @@ assert difference > 0.1
 
 # %% tags=["claim:squeeze-and-excitation"]
 coarse, fine = (atrous_backbone("mobilenet_v3_large", s).double() for s in (32, 8))
+for layer in coarse.modules():
+    if isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.bias, std=0.5)  # features that differ from place to place, as trained ones do
+        layer.momentum = None
 with torch.no_grad():
-    for _ in range(20):
-        coarse(torch.randn(2, 3, 70, 97).double())  # in training mode: batch-norm gets statistics that fit
+    coarse(torch.randn(4, 3, 70, 97).double())  # in training mode: batch-norm gets statistics that fit
     fine.load_state_dict(coarse.state_dict())
     expected, got = coarse.eval()(x), fine.eval()(x)[:, :, ::4, ::4]
 difference = (got - expected).norm() / expected.norm()
-print(f"MobileNetV3: relative difference {difference:.1e}")
-assert difference > 1e-9
+print(f"MobileNetV3: relative difference {difference:.0%}")
+assert difference > 0.01
 
 # %% [markdown]
-# It is little here, with random weights; but it is no rounding, which left 10⁻¹⁵ of ResNet-50. So "no weight changed" always holds, and "the same features" holds for networks that only look at neighbourhoods.
+# With random weights it is more than a tenth, where ResNet-50 had 10⁻¹⁵. How much it is with trained ones has to be measured for each network. So "no weight changed" always holds, and "the same features" holds for networks that only look at neighbourhoods.
 
 # %% [markdown]
 # ### A real network on a real cat
