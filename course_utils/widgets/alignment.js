@@ -24,14 +24,15 @@ function button(label, title, act) {
   return node;
 }
 
-/** All that follows from the layers and the size of the image; computed anew only when they change. */
+/** All that follows from the layers and the size of the image; computed anew, under a new key, only when they change. */
 function analyser(shared, most) {
-  let [key, result] = ["", null];
+  let result = { key: 0 };
   return () => {
     const [layers, size] = [shared.get("_layers"), shared.get("size")];
-    if (key !== (key = JSON.stringify([layers, size]))) {
+    if (layers !== result.layers || size !== result.size) {
       const { rows, problem } = align(layers, size);
-      result = { key, layers, size, rows, problem, maps: shownMaps(rows, size), smallest: smallestSize(layers, most) };
+      const maps = shownMaps(rows, size);
+      result = { key: result.key + 1, layers, size, rows, problem, maps, smallest: smallestSize(layers, most) };
     }
     return result;
   };
@@ -136,12 +137,13 @@ function render({ model, el }) {
       const layerKey = JSON.stringify([key, range, theme]);
       stage.copyLayer(context, "maps", layerKey, (layer) => drawMaps(layer, maps, size, scale, height, theme));
       drawPixel(context, maps, pixel, chosenMap(maps), scale, height, theme);
+      stage.copyLayer(context, "first units", layerKey, (layer) => drawFirstUnits(layer, maps, scale, theme));
     });
   };
 
   const draw = () => {
     const now = analyse();
-    const { layers, rows, maps, size, smallest } = now;
+    const { key, layers, rows, maps, size, smallest } = now;
     const pixel = clamp(shared.get("pixel"), 0, size - 1);
     drawPicture(now, pixel);
 
@@ -156,7 +158,7 @@ function render({ model, el }) {
     remove.disabled = chosenIndex() < 0;
     problem.hidden = !now.problem;
     setText(problem, now.problem);
-    table.show(layers, rows, chosen);
+    table.show(key, layers, rows, chosen);
     ruler.retitle(`${size} pixels along one axis, ${layers.length} layers`);
 
     const row = rows.find(({ layer }) => layer.name === chosen);

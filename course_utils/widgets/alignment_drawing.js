@@ -70,16 +70,18 @@ function drawStrip(context, grid, top, rgb, scale, theme, isCut = false) {
   context.stroke();
 }
 
-/** A dot on the middle of unit 0, with its place in pixels beside it. */
-function drawFirst(context, grid, top, scale, theme) {
-  const x = scale.x(grid.start.value);
-  if (x < LEFT || x > LEFT + scale.plot) return;
-  const middle = top + (STRIP - 7) / 2;
-  context.beginPath();
-  context.arc(x, middle, 3.5, 0, 2 * Math.PI);
-  context.fillStyle = theme.text;
-  context.fill();
-  write(context, grid.start.text, x + 6, middle, theme.text, "left", theme.paper);
+/** A dot on the middle of each map's unit 0, with its place in pixels beside it. */
+function drawFirstUnits(context, maps, scale, theme) {
+  maps.forEach(({ grid }, number) => {
+    const x = scale.x(grid.start.value);
+    if (x < LEFT || x > LEFT + scale.plot) return;
+    const middle = number * STRIP + 4 + (STRIP - 7) / 2;
+    context.beginPath();
+    context.arc(x, middle, 3.5, 0, 2 * Math.PI);
+    context.fillStyle = theme.text;
+    context.fill();
+    write(context, grid.start.text, x + 6, middle, theme.text, "left", theme.paper);
+  });
 }
 
 function write(context, text, x, y, color, align, halo) {
@@ -155,7 +157,6 @@ function drawPixel(context, maps, pixel, chosen, scale, height, theme) {
   context.restore();
   maps.forEach(({ grid }, number) => {
     const middle = number * STRIP + 4 + (STRIP - 7) / 2;
-    drawFirst(context, grid, number * STRIP + 4, scale, theme);
     write(context, unitText(grid.unitsOver(pixel)), LEFT + scale.plot + 8, middle, theme.text, "left");
   });
   context.strokeStyle = theme.text;

@@ -53,7 +53,7 @@ function layerTable(change, choose) {
   const head = element("tr", {}, ...HEADS.map((text) => element("th", { scope: "col" }, text)));
   const table = element("table", {}, element("thead", {}, head), body);
   const about = { className: "alignment-scroller", tabIndex: 0, role: "region", "aria-label": "Layers" };
-  let drawn = "";
+  let [drawn, shown] = ["", ""];
   let results = [];
   const rowOf = (layer, index, sources) => {
     const set = (values) => change(index, values);
@@ -70,7 +70,9 @@ function layerTable(change, choose) {
   };
   return {
     node: element("div", about, table),
-    show(layers, rows, chosen) {
+    /** `key` is another one for other layers, or another size. */
+    show(key, layers, rows, chosen) {
+      if (shown === (shown = `${key} ${chosen}`)) return;
       // An input that is being typed in would lose its focus if the rows were made anew for the numbers' sake.
       if (drawn !== (drawn = JSON.stringify(layers))) {
         const focused = [...body.querySelectorAll("input, select")].indexOf(document.activeElement);
