@@ -102,10 +102,15 @@ function render({ model, el }) {
 
   const stageOf = (name, label) =>
     new Stage({ role: "application", "aria-roledescription": label, tabIndex: 0, "data-map": name });
+  const hints = {
+    input: "Hover over a unit: the outputs that it goes into.",
+    zeros: "Here an ordinary convolution slides, stride 1. Hover: it follows.",
+    output: "Hover or drag, or use the arrow keys: what makes a unit.",
+  };
   const figures = {
-    input: figure("Input", stageOf("input", "map of the input"), hint("Hover over a unit: the outputs that it goes into.")),
-    zeros: figure("Zeros inserted", new Stage({ role: "img", "data-map": "zeros" }), hint("Here an ordinary convolution slides, stride 1. Hover: it follows.")),
-    output: figure("Output", stageOf("output", "map of the output"), hint("Hover or drag, or use the arrow keys: what makes a unit.")),
+    input: figure("Input", stageOf("input", "map of the input"), hint(hints.input)),
+    zeros: figure("Zeros inserted", new Stage({ role: "img", "data-map": "zeros" }), hint(hints.zeros)),
+    output: figure("Output", stageOf("output", "map of the output"), hint(hints.output)),
   };
   const stages = Object.fromEntries(Object.entries(figures).map(([name, { stage }]) => [name, stage]));
   const numbers = readout({

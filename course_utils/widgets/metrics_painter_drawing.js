@@ -103,6 +103,7 @@ class LabelPainter {
     this.pixels = new PixelCanvas(rows, cols);
     this.wrong = new Uint8Array(truth.length);
     this.kept = { key: "", canvas: null };
+    this.brush = { offsets: null, side: 0, path: null };
   }
 
   /** A box and all pixels that an outline of its own pixels reaches. */
@@ -181,22 +182,31 @@ class LabelPainter {
   /** The outline of the brush: `offsets` are the [down, across] of its pixels from the cursor. */
   drawBrush(context, width, { row, col }, offsets) {
     const side = width / this.cols;
-    const inside = new Set(offsets.map(String));
-    const path = new Path2D();
-    for (const [down, across] of offsets) {
-      const [top, left] = [(row + down) * side, (col + across) * side];
-      const line = (beyond, fromX, fromY, toX, toY) => {
-        if (inside.has(String(beyond))) return;
-        path.moveTo(left + fromX * side, top + fromY * side);
-        path.lineTo(left + toX * side, top + toY * side);
-      };
-      line([down - 1, across], 0, 0, 1, 0);
-      line([down + 1, across], 0, 1, 1, 1);
-      line([down, across - 1], 0, 0, 0, 1);
-      line([down, across + 1], 1, 0, 1, 1);
+    if (this.brush.offsets !== offsets || this.brush.side !== side) {
+      this.brush = { offsets, side, path: brushOutline(offsets, side) };
     }
+    context.save();
+    context.translate(col * side, row * side);
     context.lineCap = "square";
-    strokeOnPicture(context, path);
-    context.lineCap = "butt";
+    strokeOnPicture(context, this.brush.path);
+    context.restore();
   }
+}
+
+/** The lines around the pixels of a brush, its middle pixel at 0, 0. */
+function brushOutline(offsets, side) {
+  const inside = new Set(offsets.map(String));
+  const path = new Path2D();
+  for (const [down, across] of offsets) {
+    const line = (beyond, fromX, fromY, toX, toY) => {
+      if (inside.has(String(beyond))) return;
+      path.moveTo((across + fromX) * side, (down + fromY) * side);
+      path.lineTo((across + toX) * side, (down + toY) * side);
+    };
+    line([down - 1, across], 0, 0, 1, 0);
+    line([down + 1, across], 0, 1, 1, 1);
+    line([down, across - 1], 0, 0, 0, 1);
+    line([down, across + 1], 1, 0, 1, 1);
+  }
+  return path;
 }

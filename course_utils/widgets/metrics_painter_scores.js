@@ -84,6 +84,7 @@ class Painting {
     Object.assign(this, { truth, prediction, rows, cols, numClasses, tolerance });
     this.matrix = new Int32Array(numClasses ** 2);
     truth.forEach((label, i) => { if (label !== VOID) this.matrix[label * numClasses + prediction[i]]++; });
+    this.labels = prediction.map((label, i) => (truth[i] === VOID ? VOID : label)); // what is scored of the prediction
     this.scored = this.matrix.reduce((sum, count) => sum + count, 0);
     this.trueOutlines = outlinesOf(truth, rows, cols, numClasses).map((points) => ({
       points, down: columnDistances(points, rows, cols),
@@ -104,6 +105,7 @@ class Painting {
     this.reach(i);
     const row = this.truth[i] * this.numClasses;
     if (this.truth[i] === VOID) return;
+    this.labels[i] = label;
     this.matrix[row + old]--;
     this.matrix[row + label]++;
     this.changed.add(old).add(label);
@@ -164,8 +166,7 @@ class Painting {
   boundaryF1() {
     const { rows, cols, tolerance } = this;
     if (this.changed.size) {
-      const labels = this.prediction.map((label, i) => (this.truth[i] === VOID ? VOID : label));
-      const outlines = outlinesOf(labels, rows, cols, this.numClasses);
+      const outlines = outlinesOf(this.labels, rows, cols, this.numClasses);
       for (const k of this.changed) {
         const [predicted, { points, down }] = [outlines[k], this.trueOutlines[k]];
         const precision = countNear(predicted, down, cols, tolerance) / Math.max(predicted.length, 1);
