@@ -423,7 +423,7 @@ assert 0.3 < extra[few > 0].sum() / extra.sum() < 0.95
 # %% [markdown]
 # Both sides of the line become expensive: to miss it, and to draw it too wide.
 #
-# Now play with it. Change w₀ and σ; move over the image and read d₁, d₂ and the weight. **Three things to try:** set σ so small that only the
+# Now play with it. Change w₀ and σ; move over the image and read d₁, d₂ and the weight. (w_c balances the classes until you switch that off.) **Three things to try:** set σ so small that only the
 # lines themselves are bright. Find a pixel inside a cell whose weight is above 5. Find a pixel with d₁ = 0 and a weight near 1.
 
 # %%
@@ -534,7 +534,7 @@ show_images([images[0], without, with_map, masks[0].bool()], ["Image", "Without 
 #
 # Same test, other questions. First: does concatenation, which can do more, do better?
 
-# %% tags=["claim:sum-against-concat"]
+# %% tags=["claim:unet-sum-against-concat"]
 report("plain", "sum")
 gap = measured["plain"].mean(0) - measured["sum"].mean(0)
 spread = measured["plain"].std(0) + measured["sum"].std(0)
@@ -553,7 +553,7 @@ print(f"bending the ten images changes the IoU by {helped:+.3f}")
 assert abs(helped) < 0.05
 
 # %% [markdown]
-# Bending does not help here; the IoU is even a little lower, in all three starts no higher. Two reasons suggest themselves. Ten images hold about 160 cells in all
+# Bending does not help here; the IoU is even a little lower, and the cells found differ by no more than starts do. Two reasons suggest themselves. Ten images hold about 160 cells in all
 # directions, mirrored crops make more of them, and 300 images gain hardly anything over ten: there is no lack of data to cure. And bending
 # stretches lines of one pixel, or tears them. The paper's claim is about 30 images of real tissue, whose shapes a generator of cells can't stand
 # for. What this measures is only that elastic deformation is not good by itself: try it on *your* validation images.
