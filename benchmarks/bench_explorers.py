@@ -17,12 +17,16 @@ from typing import Any
 import nbformat
 
 from tests.browser.alignment_view import AlignmentView
+from tests.browser.atrous_view import AtrousView
 from tests.browser.chromium import chromium
 from tests.browser.conv_arithmetic_view import ConvArithmeticView
 from tests.browser.explorer_view import ExplorerView
 from tests.browser.lab import LabServer
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.painter_view import PainterView
+from tests.browser.skip_mixer_view import MixerView
+from tests.browser.unpooling_view import UnpoolingView
+from tests.browser.weight_map_view import WeightMapView
 
 MOVES = 240
 STEPS = 30
@@ -36,7 +40,8 @@ from course_utils.data import load_dataset, load_photo
 from course_utils.metrics import ConfusionMatrix
 from course_utils.models import load_classifier
 from course_utils.widgets import (
-    AlignmentExplorer, ConvArithmeticExplorer, MetricsPainter, ReceptiveFieldExplorer, SlidingWindowExplorer,
+    AlignmentExplorer, AtrousExplorer, ConvArithmeticExplorer, MetricsPainter, ReceptiveFieldExplorer, SkipMixer,
+    SlidingWindowExplorer, UnpoolingExplorer, WeightMapExplorer,
 )
 torch.manual_seed(0)
 photo = load_photo("chelsea")[:296, :448]
@@ -110,6 +115,22 @@ ReceptiveFieldExplorer(photo, {"resnet18": network}, {"resnet18": ["layer2"]})
         ConvArithmeticView,
     ),
     Subject("alignment explorer, FCN-8s", "AlignmentExplorer('fcn8s')", AlignmentView, AlignmentView.show_all),
+    Subject(
+        "skip mixer, 96 × 128",
+        """
+strides = {"conv7": 32, "pool4": 16, "pool3": 8}
+maps = {name: torch.randn(8, 96 // stride, 128 // stride) for name, stride in strides.items()}
+SkipMixer(street[0][0], maps, street.classes, street.palette, truth)
+""",
+        MixerView,
+    ),
+    Subject("unpooling explorer, 32 × 32", "UnpoolingExplorer(torch.rand(32, 32))", UnpoolingView),
+    Subject("atrous explorer, 33 × 33", "AtrousExplorer()", AtrousView),
+    Subject(
+        "weight map explorer",
+        "WeightMapExplorer(load_dataset('cells', 'val', length=1, instances=True)[0][2])",
+        WeightMapView,
+    ),
     PAINTER_BY_HAND,
     Subject(
         "metrics painter, 96 × 128",
