@@ -17,7 +17,7 @@ _WHERE = "Where it runs"
 # Written here, since `--help` is to come without PyTorch.
 _NETWORKS = (
     "small_fcn, smp_fpn, smp_unet, fcn32s, fcn16s, fcn8s, fcn4s, fcn2s, fcn_alexnet, fcn_googlenet, unet, segnet, "
-    "segnet_basic, deconvnet or deeplabv3"
+    "segnet_basic, deconvnet, deeplabv3; families of small networks: fcn_family, small_unets, ways_up"
 )
 
 

@@ -6,6 +6,8 @@ import tempfile
 
 import pytest
 
+pytest.register_assert_rewrite("tests.exercises.marking")
+
 
 @pytest.fixture(autouse=True)
 def temporary_files(monkeypatch, tmp_path) -> None:

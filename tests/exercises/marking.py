@@ -1,11 +1,16 @@
-"""Mark an exercise as a grader would: put answers into the master notebook, run it, add up the points."""
+"""Mark an exercise as a grader would: put answers into the master notebook, run it, add up the points.
+
+`ExerciseTests` is what every exercise must pass.
+"""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 import nbformat
+import pytest
 from nbgrader.preprocessors import ClearSolutions
 
 MASTERS = Path(__file__).parents[2] / "notebooks" / "exercises"
@@ -54,3 +59,38 @@ def marks(notebook: nbformat.NotebookNode) -> dict[str, float]:
         if grading.get("grade"):
             earned[grading["grade_id"]] = 0 if failed else grading["points"]
     return earned
+
+
+class ExerciseTests:
+    """Full marks for the right answers, none for the stub, and the stated marks for plausible wrong ones.
+
+    topic: of the exercise. full: the points of each test cell. free: those of each free answer. wrong: by name, the
+    task, the body of a wrong answer, and the test cells whose points differ from the full ones.
+    """
+
+    topic: ClassVar[str]
+    full: ClassVar[dict[str, float]]
+    free: ClassVar[list[float]]
+    wrong: ClassVar[dict[str, tuple[str, str, dict[str, float]]]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "wrong_answer" in metafunc.fixturenames:
+            metafunc.parametrize("wrong_answer", metafunc.cls.wrong)
+
+    def test_the_master_earns_all_points(self):
+        assert marks(read_master(self.topic)) == self.full
+
+    def test_the_untouched_stub_earns_nothing(self):
+        assert marks(untouched(read_master(self.topic))) == dict.fromkeys(self.full, 0)
+
+    def test_plausible_wrong_answers_earn_what_they_should(self, wrong_answer):
+        task, answer, expected = self.wrong[wrong_answer]
+        assert marks(with_answers(read_master(self.topic), {task: answer})) == self.full | expected
+
+    def test_every_task_has_three_wrong_answers_and_every_grade_is_stated(self):
+        cells = [cell for cell in read_master(self.topic).cells if "nbgrader" in cell.metadata]
+        code = [cell.metadata.nbgrader for cell in cells if cell.cell_type == "code"]
+        tasks = {grading.grade_id for grading in code if grading.solution}
+        assert all(sum(task == wrong[0] for wrong in self.wrong.values()) >= 3 for task in tasks)
+        assert {grading.grade_id: grading.points for grading in code if grading.grade} == self.full
+        assert [cell.metadata.nbgrader.points for cell in cells if cell.cell_type == "markdown"] == self.free

@@ -1,22 +1,12 @@
 """Exercise 01: full marks for the right answers, none for the stub, and the stated marks for plausible wrong ones."""
 
-import pytest
-
-from tests.exercises.marking import marks, read_master, untouched, with_answers
+from tests.exercises.marking import ExerciseTests
 
 TOPIC = "01_fc_to_conv"
 FULL = {
     "test-score-map-size": 2, "test-kernels": 2, "test-head-same-size": 1, "test-head-larger": 2, "test-stitch-even": 1,
     "test-stitch-odd": 2, "test-receptive-field-stride-1": 1, "test-receptive-field": 2,
 }  # fmt: skip
-
-
-def test_the_master_earns_all_points():
-    assert marks(read_master(TOPIC)) == FULL
-
-
-def test_the_untouched_stub_earns_nothing():
-    assert marks(untouched(read_master(TOPIC))) == dict.fromkeys(FULL, 0)
 
 
 WRONG = {
@@ -159,17 +149,5 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_plausible_wrong_answers_earn_what_they_should(name):
-    task, answer, expected = WRONG[name]
-    assert marks(with_answers(read_master(TOPIC), {task: answer})) == FULL | expected
-
-
-def test_every_task_has_three_wrong_answers_and_every_grade_is_stated():
-    master = read_master(TOPIC)
-    code = [cell.metadata.nbgrader for cell in master.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
-    tasks = {grading.grade_id for grading in code if grading.solution}
-    assert all(sum(task == wrong[0] for wrong in WRONG.values()) >= 3 for task in tasks)
-    assert {grading.grade_id: grading.points for grading in code if grading.grade} == FULL
-    free = [c.metadata.nbgrader for c in master.cells if c.cell_type == "markdown" and "nbgrader" in c.metadata]
-    assert [grading.points for grading in free] == [4]
+class TestExercise(ExerciseTests):
+    topic, full, free, wrong = TOPIC, FULL, [4], WRONG

@@ -1,22 +1,12 @@
 """Exercise 03: full marks for the right answers, none for the stub, and the stated marks for plausible wrong ones."""
 
-import pytest
-
-from tests.exercises.marking import marks, read_master, untouched, with_answers
+from tests.exercises.marking import ExerciseTests
 
 TOPIC = "03_fcn_skips"
 FULL = {
     "test-center-first-layer": 1, "test-center": 1, "test-crop-32s": 1, "test-crop-half": 1, "test-kernel-2": 1,
     "test-kernel": 2, "test-join-sum": 1, "test-join": 2, "test-concat": 1, "test-concat-bias": 1,
 }  # fmt: skip
-
-
-def test_the_master_earns_all_points():
-    assert marks(read_master(TOPIC)) == FULL
-
-
-def test_the_untouched_stub_earns_nothing():
-    assert marks(untouched(read_master(TOPIC))) == dict.fromkeys(FULL, 0)
 
 
 CENTER = (
@@ -159,17 +149,5 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_plausible_wrong_answers_earn_what_they_should(name):
-    task, answer, expected = WRONG[name]
-    assert marks(with_answers(read_master(TOPIC), {task: answer})) == FULL | expected
-
-
-def test_every_task_has_three_wrong_answers_and_every_grade_is_stated():
-    master = read_master(TOPIC)
-    code = [cell.metadata.nbgrader for cell in master.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
-    tasks = {grading.grade_id for grading in code if grading.solution}
-    assert all(sum(task == wrong[0] for wrong in WRONG.values()) >= 3 for task in tasks)
-    assert {grading.grade_id: grading.points for grading in code if grading.grade} == FULL
-    free = [c.metadata.nbgrader for c in master.cells if c.cell_type == "markdown" and "nbgrader" in c.metadata]
-    assert [grading.points for grading in free] == [4]
+class TestExercise(ExerciseTests):
+    topic, full, free, wrong = TOPIC, FULL, [4], WRONG

@@ -2,21 +2,13 @@
 
 import pytest
 
-from tests.exercises.marking import marks, read_master, untouched, with_answers
+from tests.exercises.marking import ExerciseTests, marks, read_master, with_answers
 
 TOPIC = "08_training_workflow"
 FULL = {
     "test-step-first": 1, "test-step": 2, "test-stop-plain": 1, "test-stop": 2, "test-save": 1, "test-load": 1,
     "test-resume": 2, "test-augment-aligned": 1, "test-augment": 2,
 }  # fmt: skip
-
-
-def test_the_master_earns_all_points():
-    assert marks(read_master(TOPIC)) == FULL
-
-
-def test_the_untouched_stub_earns_nothing():
-    assert marks(untouched(read_master(TOPIC))) == dict.fromkeys(FULL, 0)
 
 
 def changed(lines: dict[str, str], changes: dict[str, str]) -> str:
@@ -283,13 +275,6 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # one wrong answer does just that
-@pytest.mark.parametrize("name", WRONG)
-def test_plausible_wrong_answers_earn_what_they_should(name):
-    task, answer, expected = WRONG[name]
-    assert marks(with_answers(read_master(TOPIC), {task: answer})) == FULL | expected
-
-
 @pytest.mark.parametrize(
     ("task", "answer"),
     [
@@ -317,11 +302,6 @@ def test_other_right_answers_earn_all_points(task, answer):
     assert marks(with_answers(read_master(TOPIC), {task: answer})) == FULL
 
 
-def test_every_task_has_three_wrong_answers_and_every_grade_is_stated():
-    master = read_master(TOPIC)
-    code = [cell.metadata.nbgrader for cell in master.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
-    tasks = {grading.grade_id for grading in code if grading.solution}
-    assert all(sum(task == wrong[0] for wrong in WRONG.values()) >= 3 for task in tasks)
-    assert {grading.grade_id: grading.points for grading in code if grading.grade} == FULL
-    free = [c.metadata.nbgrader for c in master.cells if c.cell_type == "markdown" and "nbgrader" in c.metadata]
-    assert [grading.points for grading in free] == [3]
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # one wrong answer does just that
+class TestExercise(ExerciseTests):
+    topic, full, free, wrong = TOPIC, FULL, [3], WRONG

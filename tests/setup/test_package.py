@@ -33,7 +33,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel):
     files = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    here = [path.relative_to(CHECKOUT) for path in (CHECKOUT / "course_utils").rglob("*.*") if path.is_file()]
+    here = [path.relative_to(CHECKOUT) for path in (CHECKOUT / "course_utils").rglob("*") if path.is_file()]
     assert files == {path.as_posix() for path in here if "__pycache__" not in path.parts}
     assert any(name.endswith(".js") for name in files)
     assert not any("test" in name for name in files)
