@@ -150,35 +150,32 @@ AFTER_THE_FRAME = """
 
 def main() -> None:
     """Print median and 95th percentile of each explorer's latencies, and of what it stands beside."""
-    sources = [SETUP, *(subject if isinstance(subject, str) else subject.cell for subject in SUBJECTS)]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    print(f"event to paint in headless Chromium, {MOVES} moves of a drag, {STEPS} steps of a slider")
+    print(f"event to paint in headless Chromium, {MOVES} moves of a drag, {STEPS} steps of a slider; a notebook each")
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         server = LabServer(Path(folder) / "lab")
         try:
-            with NotebookPage(browser, server, notebook) as opened:
-                opened.run_all()
-                opened.check()
-                report_all(opened)
-                opened.check()
+            for subject in SUBJECTS:
+                with NotebookPage(browser, server, notebook_of(subject)) as opened:
+                    opened.run_all()
+                    opened.check()
+                    if isinstance(subject, str):
+                        classic = slider_latencies(opened)
+                        report("interact + matplotlib", classic, classic)
+                    else:
+                        view = subject.view(opened)
+                        subject.prepare(view)
+                        report(subject.name, drag_latencies(view), classic)
+                    opened.check()
         finally:
             server.stop()
 
 
-def report_all(opened: NotebookPage) -> None:
-    """Measure the subjects in their order."""
-    by_hand = explorers = 0
-    for subject in SUBJECTS:
-        if isinstance(subject, str):
-            classic = slider_latencies(opened, by_hand)
-            report("interact + matplotlib", classic, classic)
-            by_hand += 1
-            continue
-        view = subject.view(opened, explorers)
-        subject.prepare(view)
-        report(subject.name, drag_latencies(view), classic)
-        explorers += 1
+def notebook_of(subject: str | Subject) -> nbformat.NotebookNode:
+    """A notebook that shows one subject."""
+    cells = [SETUP, subject if isinstance(subject, str) else subject.cell]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
 
 
 def report(name: str, latencies: list[float], classic: list[float]) -> None:
@@ -232,14 +229,14 @@ def drag_latencies(view: ExplorerView) -> list[float]:
     return latencies
 
 
-def slider_latencies(opened: NotebookPage, index: int) -> list[float]:
-    """Move the second slider of an `interact`, by its place on the page; return each new picture's latency in ms."""
+def slider_latencies(opened: NotebookPage) -> list[float]:
+    """Move the second slider of an `interact`; return each new picture's latency in ms."""
     page = opened.page
     page.evaluate(
         f"""() => {{
             {AFTER_THE_FRAME}
             window.nextPicture = () => new Promise(done => {{
-                const area = document.querySelectorAll(".widget-interact")[{index}].querySelector(".jp-OutputArea");
+                const area = document.querySelector(".widget-interact .jp-OutputArea");
                 let pressed = null;
                 window.addEventListener('keydown', event => {{ pressed ??= event.timeStamp; }}, {{capture: true}});
                 const old = area.querySelector('img').src;
@@ -255,7 +252,7 @@ def slider_latencies(opened: NotebookPage, index: int) -> list[float]:
             }});
         }}"""
     )
-    slider = page.locator(".widget-interact").nth(index).locator(".noUi-handle").nth(1)
+    slider = page.locator(".widget-interact .noUi-handle").nth(1)
     slider.scroll_into_view_if_needed()
     latencies = []
     for step in range(STEPS):

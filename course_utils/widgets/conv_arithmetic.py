@@ -77,8 +77,8 @@ class ConvArithmeticExplorer(BaseExplorer):
     side = traitlets.Unicode("output").tag(sync=True)
     hits = traitlets.Bool(False).tag(sync=True)
     # Where the unit lies in its map, as a fraction: so it stays in its place when the settings change.
-    _down = traitlets.Float(0.0).tag(sync=True)
-    _across = traitlets.Float(0.0).tag(sync=True)
+    _down = traitlets.Float(0.5).tag(sync=True)
+    _across = traitlets.Float(0.5).tag(sync=True)
     _limits = traitlets.Dict().tag(sync=True)
 
     def __init__(

@@ -268,6 +268,7 @@ score_both = nn.Conv2d(4096 + 512, 21, 1)
 score_both.weight.data = torch.cat([score_deep.weight, score_shallow.weight], dim=1)
 score_both.bias.data = score_deep.bias + score_shallow.bias
 concatenated = score_both(torch.cat([deep, shallow], dim=1))
+print(f"largest difference {(summed - concatenated).abs().max():.0e}")
 assert torch.allclose(summed, concatenated, atol=1e-5)
 
 # %% [markdown]

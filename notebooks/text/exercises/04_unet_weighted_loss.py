@@ -23,7 +23,6 @@ if "COLAB_RELEASE_TAG" in os.environ and not importlib.util.find_spec("course_ut
 # %%
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
