@@ -213,7 +213,7 @@ def _draw_strip(ax: Axes, number: int, label: str, grid: Grid, color: str) -> No
     ax.barh(number, length, 0.7, left, color=color, alpha=0.35, edgecolor="#777777", linewidth=0.5)
     ax.plot(float(grid.start), number, "o", color="black", markersize=4)
     text = f"{label}  (stride {float(grid.stride):g}, unit 0 at {float(grid.start):g})"
-    ax.text(max(left, 0) + 12, number, text, va="center", fontsize=8)
+    ax.text(max(float(grid.start), 0) + 12, number, text, va="center", fontsize=8)
 
 
 def _to_browser(layers: Sequence[Layer]) -> list[dict[str, Any]]:

@@ -614,7 +614,7 @@ assert sure[384] < sure[224]
 #
 # - **Vary.** Set `stride=4` in section 6's explorer cell. How many passes is that, and do the stripes get worse?
 # - **Vary.** Convert `resnet18` for 224 and feed it 256×320. Predict the score map first.
-# - **Exercise notebook:** [exercises/01_fc_to_conv](exercises/01_fc_to_conv/01_fc_to_conv.ipynb): four tasks that check
+# - **Exercise notebook:** [exercises/01_fc_to_conv](exercises/01_fc_to_conv/01_fc_to_conv.ipynb): five tasks that check
 #   themselves and one to write about.
 #
 # **Further reading.** Long, Shelhamer & Darrell (2015), section 3. · Sermanet et al. (2014), *OverFeat*, section 3.3, for the

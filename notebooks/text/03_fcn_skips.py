@@ -4,8 +4,8 @@
 # [▶ Open in Colab](https://colab.research.google.com/github/owner/segmentation-course/blob/main/notebooks/03_fcn_skips.ipynb) · in JupyterLab, you are in the right place already.
 #
 # A classifier as a convolution answers once every 32 pixels (lesson 01). A transposed convolution makes the answers as large
-# as the picture (lesson 02). Put together they are FCN-32s, the first deep network for segmentation, and its outlines
-# are blobs. This lesson builds what made them sharper: the *skip connections* (跳跃连接) of FCN-16s and FCN-8s.
+# as the picture (lesson 02). Put together they are FCN-32s, a segmentation network that is trained end to end, and its
+# outlines are blobs. This lesson builds what made them sharper: the *skip connections* (跳跃连接) of FCN-16s and FCN-8s.
 #
 # **You will be able to**
 #
@@ -16,7 +16,7 @@
 # - judge from three seeds, not from one, whether a skip helps.
 #
 # Sources: the course documents on FCN, and Long, Shelhamer & Darrell, *Fully Convolutional Networks for Semantic
-# Segmentation* (CVPR 2015). Everything that they claim is measured below.
+# Segmentation* (CVPR 2015). What the documents claim is measured below, on small networks that a CPU can train.
 
 # %%
 # On Google Colab this installs the course in seconds and leaves Colab's packages as they are. Elsewhere: nothing.
@@ -57,8 +57,8 @@ torch.manual_seed(3);
 # ## 1. How large is the score map?
 #
 # VGG16 with its fully connected layers as convolutions (lesson 01): five poolings halve the map, then fc6 slides a 7×7
-# kernel over what is left, without padding. One document says that the convolutions of FCN *"don't change the size of the
-# picture, or by few pixels only"*.
+# kernel over what is left, without padding. (As convolutions, fc6 and fc7 are also called conv6 and conv7.) One document says that
+# the convolutions of FCN *"don't change the size of the picture, or by few pixels only"*.
 #
 # **Predict** the side of the score map for pictures of 500, 224 and 160 pixels.
 
@@ -89,7 +89,8 @@ assert score_map_side(1, 100) == 1
 
 # %% [markdown]
 # 97 is the smallest that works, and the authors took 100: that is the famous *padding of 100*. With it, every picture
-# gets its scores, and every network of this lesson gives logits of exactly the picture's size, whatever that is:
+# gets its scores, and every network of this lesson gives logits of exactly the picture's size, whatever that is. There are 21 maps,
+# one for each class of PASCAL VOC (20 kinds of object and the background):
 
 # %% tags=["nbval-check-output"]
 with torch.device("meta"):  # shapes without numbers: nothing is stored, nothing is computed
@@ -104,8 +105,8 @@ assert fcn8s(torch.zeros(1, 3, 37, 50, device="meta")).shape[2:] == (37, 50)
 # A transposed convolution (转置卷积) with a *bilinear kernel* (双线性核) interpolates between the scores. Its kernel is a tent: it is
 # highest in its middle and falls to zero at the distance of one stride. A tent of stride *s* is *2s* wide.
 #
-# One document supposes 32×32 weights that must be learned, and adds that "in the code it is 64". **Predict** the row of the
-# kernel for stride 2, and whether a kernel of 32 could interpolate at stride 32.
+# FCN's "32×" means 32 times as wide and as high, not 32 maps. One document supposes 32×32 weights that must be learned, and adds that
+# "in the code it is 64". **Predict** the row of the kernel for stride 2, and whether a kernel of 32 could interpolate at stride 32.
 
 # %% tags=["nbval-check-output"]
 print("stride 2:", (bilinear_kernel(2)[1] / bilinear_kernel(2)[1].max() * 3).tolist(), "/ 4")
@@ -155,8 +156,8 @@ assert crops(network("fcn8s"), 500) == {"pool4": 5, "pool3": 9, "image": 31}
 
 # %% [markdown]
 # 31.5 − 12.5 = 19: cut off 19 rows and columns. The same sum for every join of a network gives all other crops of the
-# authors' code. `course_utils.alignment` does it for a list of layers. Play with it: change the padding or a kernel, and see
-# when maps stop fitting.
+# authors' code, and those of networks that they did not release. `course_utils.alignment` does it for a list of layers. Play with it:
+# change the padding or a kernel, and see when maps stop fitting.
 
 # %%
 AlignmentExplorer("fcn8s")
@@ -169,8 +170,9 @@ AlignmentExplorer("fcn8s")
 # %% [markdown]
 # ### Exactly?
 #
-# One often reads that cropping puts the maps into place only roughly. Measure it. A network with even weights everywhere
-# treats left and right alike. So the pixels that influence logit 500 must lie evenly around pixel 500, if the crops are right.
+# One often reads that cropping puts the maps into place only roughly. Measure it. Give all weights of a convolution the same
+# value: then a logit is a weighted sum of pixels, and the network itself prefers no side. If the crops are right, the centre of mass of
+# these weights for logit 500 is pixel 500.
 
 # %%
 probe = build_model("fcn8s", num_classes=1, width=1).double().eval()
@@ -188,8 +190,11 @@ print(f"logit 500 sees pixels {reach.min()} to {reach.max()}; their centre of ma
 assert abs(middle - 500) < 1e-6
 
 # %% [markdown]
-# Exact, to rounding. The crops are whole numbers because all the halves cancel: each pooling shifts by half a unit, each
-# even kernel of the way back shifts by half a unit too.
+# Exact, to rounding. (The range alone is not symmetric around 500: a logit between two units mixes both views, and the interpolation gives
+# the nearer one more weight. That is what puts the centre of mass in its place.)
+#
+# The crops are whole numbers because all the halves cancel: each pooling shifts by half a unit, each even kernel of the way back
+# shifts by half a unit too.
 #
 # For small pictures the padding is a waste: a picture of 96×128 becomes one of 294×326. The option `padding="same"` pads fc6 by 3
 # instead and leaves nothing to crop. All trained networks of this lesson use it.
@@ -198,8 +203,8 @@ assert abs(middle - 500) < 1e-6
 # ## 4. What 32 pixels can't draw
 #
 # Suppose that a network were perfect: its score map says for every block of 32×32 pixels exactly what share of it each class
-# has. Enlarge that by interpolation and take the best class at each pixel. **Predict** the IoU of road, and of poles, which are
-# one or two pixels wide.
+# has. Enlarge that by interpolation and take the best class at each pixel. **Predict** the IoU of road, and of poles: most are
+# one or two pixels wide, some carry a sign.
 
 # %%
 val = load_dataset("street_scenes", "val", size=(96, 128), length=40)
@@ -216,7 +221,7 @@ for stride in (32, 16, 8, 4, 2):
 assert perfect[32].iu()[7] < 0.1 < 0.5 < perfect[2].iu()[7]
 
 # %% [markdown]
-# At stride 32 a pole does not fit through, and even at stride 8 four fifths of it are lost. (This is no strict bound: a network may
+# At stride 32 a pole does not fit through, and even at stride 8 the IoU of poles is below a fifth. (This is no strict bound: a network may
 # say other things than shares. But it has one number per class and block to say it with.) Finer scores are needed, and the
 # network has some: pool4 has stride 16, pool3 has stride 8. They have seen less of the picture, though: a unit of pool3 sees 44 pixels,
 # one of pool4 100, one of conv7 404.
@@ -226,6 +231,9 @@ assert perfect[32].iu()[7] < 0.1 < 0.5 < perfect[2].iu()[7]
 #
 # The recipe of FCN-8s: score pool3, pool4 and conv7, each by a 1×1 convolution. Double the scores of conv7, crop pool4's to the
 # same place, **add**. Double the sum, crop pool3's, add. Enlarge eight times, crop.
+#
+# (One document says that "the kernels of conv4 deconvolve" the enlarged map. They don't: no kernel is used twice. Pool4 brings scores of its
+# own, and they are added.)
 
 # %%
 def fcn8s_by_hand(conv7, pool4, pool3, size):
@@ -240,8 +248,8 @@ def fcn8s_by_hand(conv7, pool4, pool3, size):
     return BilinearDeconv(classes, 8)(fused)[..., 31 : 31 + size[0], 31 : 31 + size[1]]
 
 # %% [markdown]
-# Is that the course's `fcn8s`? It offers its two halves separately: `score_maps` and `fuse`. Random scores of the right sizes, for
-# a picture that is neither even nor square:
+# Is that the course's `fcn8s`? It offers its two halves separately: `score_maps` and `fuse` (融合). Random scores of the right sizes, for
+# a picture that is not square and has an odd side:
 
 # %%
 library = build_model("fcn8s", num_classes=5, width=1)
@@ -274,7 +282,8 @@ assert torch.allclose(summed, concatenated, atol=1e-5)
 # %% [markdown]
 # **The sum of scores is a concatenation of features with one 1×1 convolution on top.** The same function, the same
 # number of weights. And since interpolation treats each channel by itself, it makes no difference either whether features are doubled and
-# then scored, or scored and then doubled. But for the cost. Multiplications in one doubling by a 4×4 kernel, at 16×16 units:
+# then scored, or scored and then doubled (but for the bias at the border, where the tents fade out). The cost differs.
+# Multiplications in one doubling by a 4×4 kernel, at 16×16 units:
 
 # %% tags=["nbval-check-output"]
 per_channel = 16 * 16 * 4 * 4
@@ -299,8 +308,8 @@ print("4× at once:   ", (16 * tent4).round().int().tolist(), "/ 16")
 assert twice.numel() != tent4.numel()
 
 # %% [markdown]
-# The network is drawn rightly, but the filter is another one: a rounder tent, ten pixels wide and not eight. What that
-# does to a trained network comes next.
+# The network is drawn rightly, but the filter is another one: a rounder tent, ten units of pool3 wide and not eight. What that
+# does to a trained network, section 7 measures.
 
 # %% [markdown]
 # ## 6. The networks, whole
@@ -318,8 +327,9 @@ with torch.device("meta"):
 assert weights == 134_362_751
 
 # %% [markdown]
-# The skips are nearly free: FCN-8s has 16,170 weights more than FCN-32s, one in eight thousand. Its upsampling is far cheaper,
-# since the large kernel is gone.
+# The skips are nearly free: FCN-8s has 16,170 weights more than FCN-32s, one in eight thousand. Its kernels
+# hold fewer numbers, since the one of 64×64 is gone. That saves memory, not work: a kernel twice as wide as its stride mixes 2×2 scores into
+# each pixel, whatever the stride is.
 #
 # GoogLeNet has one weight for every 22 of VGG16, and AlexNet one for every 2.4. In the paper their mean IoU on PASCAL VOC 2011 is 42.5 % and
 # 39.8 %, VGG16's is 56.0 %. Those numbers need ImageNet weights and a data set that we can't ship; what follows is measured here.
@@ -327,8 +337,8 @@ assert weights == 134_362_751
 # %% [markdown]
 # ## 7. A trained FCN-8s, taken apart
 #
-# Our network is FCN-8s with an eighth of the paper's channels (and fewer in fc6 and fc7), trained for a minute and a half of one CPU
-# core's time. That is too long for a lesson, so its weights come with the course:
+# Our network is FCN-8s with batch normalisation and an eighth of the paper's channels (fewer in fc6 and fc7), trained for a minute
+# and a half of one CPU core's time. That is too long for a lesson, so its weights come with the course:
 
 # %%
 fcn = load_trained("fcn_street")
@@ -344,7 +354,7 @@ print({name: tuple(maps.shape[1:]) for name, maps in score_maps.items()})
 assert matrix.mean_iu() > 0.7
 
 # %% [markdown]
-# Poles come out at just about the IoU that a *perfect* map of stride 8 gave in section 4. More training will hardly bring more.
+# Poles come out at just about the IoU that a *perfect* map of stride 8 gave in section 4. So the grid seems to be their limit, not the training.
 #
 # Now for the question of section 5. Twice 2×, or 4× at once? The same scores both ways:
 
@@ -359,7 +369,8 @@ print(f"the same class at {agreement:.1%} of the pixels, mean IoU {iou_at_once:.
 assert agreement > 0.95
 
 # %% [markdown]
-# Another filter, but in a trained network it hardly matters: one pixel in a hundred changes its class.
+# Another filter, but in a trained network it hardly matters: one pixel in a hundred changes its class. (Some of
+# these lie at the border, where `F.interpolate` and the tents of `fuse` differ anyway.)
 #
 # ### Which layer knows what?
 #
@@ -384,7 +395,7 @@ def without(silenced):
     f1 = boundary_f1(prediction, masks, 8, tolerance=1).nanmean().item()
     return ConfusionMatrix(8).update(prediction, masks).mean_iu(), f1
 
-# %%
+# %% tags=["claim:deep-features-unused"]
 measured = {}
 for silenced in ((), ("conv7",), ("pool4",), ("pool3",)):
     measured[silenced] = without(silenced)
@@ -446,18 +457,21 @@ assert all(right["pool3", s][1] > right["pool4", s][1] > right["conv7", s][1] fo
 
 # %% [markdown]
 # Inside regions pool4 is right nearly everywhere, and pool3 less often: the deeper of the two knows better *what* it sees. Near outlines it is
-# the other way round: the shallower knows better *where*. The documents are right.
+# the other way round: the shallower knows better *where*. For these two layers the documents are right.
 #
 # And conv7? It is behind both, even inside. Its grid has 3×4 units on these pictures, and many regions are smaller than a unit's 32 pixels.
 # What it alone could tell, pool4 can tell too, since its units see 100 pixels of a picture of 96×128. In the paper's pictures of 500
 # pixels they see a fifth of each side, which leaves conv7 more to add. "Deep" and "shallow" are a matter of the picture's size.
+#
+# One document complains that fusing shallow layers keeps deep features from being used well. That conv7 is missed so little may look like
+# it. But on its own it does no better: its probe is the worst of the three. FCN-32s, which has nothing but conv7, is trained in section 8.
 
 # %% [markdown]
 # ## 8. Do skips help? Three seeds each
 #
 # Silencing a part of one network is no fair comparison: it was trained to use all parts. So train each kind from
 # scratch: FCN-32s, 16s, 8s, and the FCN-4s and FCN-2s that one document imagines, with skips from pool2 and pool1. Three networks of
-# each kind, from different random weights, are on file.
+# each kind, from different random weights, are on file. They are tiny: 3 channels in VGG16's first stage, not 64, and 8 in conv7, not 4096.
 
 # %%
 family = load_trained("fcn_family_street")
@@ -490,6 +504,9 @@ assert min(mean_iou["8s"]) > max(mean_iou["16s"]) and min(mean_iou["16s"]) > max
 # Each skip pays, and by far more than chance: the worst FCN-8s is better than the best FCN-16s, and so on. In the paper the steps are
 # smaller: 59.4, 62.4 and 62.7 % on pictures of 500 pixels. There a unit of 32 pixels is a fifteenth of the picture; here it is a third of its
 # height, and FCN-32s has twelve units to draw a street with.
+#
+# Its coarse grid is not the whole reason, though. A perfect map of stride 32 reached 0.42 in section 4, and FCN-32s stays far below it, while
+# FCN-16s comes close to the 0.63 of stride 16. The paper starts from ImageNet weights; these networks learn everything from 400 scenes.
 #
 # And one step further?
 
@@ -525,6 +542,8 @@ outlines = {
     kind: [boundary_f1(prediction, masks, 8, tolerance=1).nanmean().item() for _, prediction in family_scores[kind]]
     for kind in ("32s", "8s", "2s")
 }
+for kind, values in outlines.items():
+    line(kind, values)
 
 # %%
 fig, axes = subplots(1, 3, width=880, height=260)
@@ -546,25 +565,28 @@ draw_mask(axes[0, 0], masks[4], val.palette, val.classes, "truth", legend=False)
 for ax, kind in zip(axes.flat[1:], ("32s", "8s", "2s")):
     prediction = family_scores[kind][0][1][4]
     draw_mask(ax, prediction, val.palette, val.classes, f"FCN-{kind}", legend=kind == "2s")
-show(fig, alt="Four label maps of one street. FCN-32s draws little but layers of sky, buildings and road. FCN-8s has trees, "
-     "cars and people as rounded blobs. FCN-2s has the same blobs with finer, ragged edges, and pieces of poles.")
+show(fig, alt="Four label maps of one street. FCN-32s draws layers: sky, buildings, a strip of cars, pavement, road. "
+     "FCN-8s has trees, cars and people as rounded blobs. FCN-2s has the same blobs with finer, ragged edges. Both "
+     "have only bits of poles.")
 
 # %% [markdown]
 # ### In stages, or at once?
 #
-# The authors trained in stages (分阶段训练): FCN-32s first, then FCN-16s from its weights, then FCN-8s. A network on file did the same, with
-# as many steps in all. Its skips start from scores of zero, so each stage starts from what the last one could do.
+# The authors trained in stages (分阶段训练): FCN-32s first, then FCN-16s from its weights, then FCN-8s. Three networks on file did the same, with
+# as many steps in all. Their skips start from scores of zero, so each stage starts from what the last one could do.
 
 # %% tags=["claim:in-stages"]
 for kind in ("8s", "8s in stages"):
     line(kind, mean_iou[kind])
+assert max(mean_iou["8s in stages"]) < min(mean_iou["8s"])
 
 # %% [markdown]
-# Not here. With the same number of steps in all, the network that was trained at once wins, each of the three. A third of the staged
-# network's steps went into FCN-32s, which learns slowly: its layers are taught by scores on a grid of 3×4.
+# Not here. With the same number of steps in all, the networks that were trained at once win, each of the three. A third of the staged
+# networks' steps went into FCN-32s, which learned little in section 8 even with all steps: its layers are taught by scores
+# on a grid of 3×4.
 #
 # The authors had another situation: pretrained layers, and stages that each ran until nothing changed. Their released networks, 65.5 % in
-# stages and 65.4 % at once, show how little the order matters then. The stages were a matter of patience, not of quality.
+# stages and 65.4 % at once, show how little the order matters then.
 
 # %% [markdown]
 # ### Sum against concatenation, trained
@@ -604,7 +626,7 @@ gap = abs(sum(forms["sum"]) - sum(forms["concatenation"])) / 3
 assert gap < 0.1
 
 # %% [markdown]
-# No difference that three seeds could show. The mixing layer is free to do more, and finds nothing to do.
+# No difference that three seeds could show. The mixing layer is free to do more, and gains nothing by it here.
 
 # %% [markdown]
 # ## 9. Pictures of other sizes
@@ -654,7 +676,7 @@ assert all(share < 1 for shares in kept.values() for share in shares)
 # %% [markdown]
 # ## 10. The loss, in one line
 #
-# The documents train with `nll_loss(log_softmax(scores), target)`, "which is the cross-entropy (交叉熵) of each pixel". Lesson 07 takes it
+# One document trains with `nll_loss(log_softmax(scores), target)`, "which is the cross-entropy (交叉熵) of each pixel". Lesson 07 takes it
 # apart; here is the check, with void pixels left out:
 
 # %% tags=["claim:nll-of-fcn"]
@@ -669,7 +691,7 @@ assert torch.allclose(by_nll, cross_entropy(logits, masks), atol=1e-5)
 # | --- | --- |
 # | the convolutions of FCN keep the size, but for a few pixels | does not hold: fc6 takes 6 units, 192 pixels |
 # | pictures of any size | holds, thanks to the padding of 100 |
-# | 32×32 weights to learn for 32 times; in the code 64 | 64 is needed, and they are fixed |
+# | 32×32 weights to learn for 32 times; in the code 64 | 64 is needed, and they need not be learned |
 # | crop and sum; "I think it is concatenation" | a sum, which equals a concatenation of features and one 1×1 convolution |
 # | 4× conv7 + 2× pool4 + pool3 | the right sum, another filter |
 # | AlexNet, VGG and GoogLeNet can be adapted | holds |

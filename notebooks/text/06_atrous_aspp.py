@@ -9,14 +9,14 @@
 #
 # **You will be able to**
 #
-# - write an atrous convolution (空洞卷积, also *dilated convolution*) in two ways, and prove both equal to the library's;
+# - write an atrous convolution (空洞卷积, also *dilated convolution*) in three ways, and prove each equal to the library's;
 # - take a stride out of a trained network without changing one weight or one feature, and say what it costs;
 # - see gridding (网格效应) before it hurts, and say what multi-grid does about it;
 # - say at which rate a 3×3 kernel has become a 1×1 kernel, exactly;
-# - build DeepLab v3 with your own backbone (主干网络) and head, and exchange weights with torchvision's;
+# - build DeepLab v3 with your own backbone (主干网络) and head (头部), and exchange weights with torchvision's;
 # - put a second head on it, and measure whether that was a good idea.
 #
-# Sources: the course document on DeepLab v3, and the papers at the end. Everything that they claim is measured below.
+# Sources: the course document on DeepLab v3, and the papers at the end. What the document claims is measured below, except what takes long training.
 
 # %%
 # On Google Colab this installs the course in seconds and leaves Colab's packages as they are. Elsewhere: nothing.
@@ -102,7 +102,7 @@ by_zeros = F.conv2d(image[None, None], zero_stuffed_kernel(kernel[None, None], r
 assert torch.allclose(by_zeros, by_library, atol=1e-5)
 
 # %% [markdown]
-# It holds, with one correction: the rate is not the number of zeros. Rate r puts r − 1 zeros between two neighbours, and rate 1 none.
+# It holds. The document says that the rate *determines* the number of zeros. It is not that number: rate r puts r − 1 zeros between two neighbours, and rate 1 none.
 #
 # A 3×3 kernel at rate 2 covers 5×5, as the document says. It *covers* 25 pixels and reads nine of them. Ask the network itself: the receptive field (感受野) is the square, the gradient
 # shows the holes.
@@ -117,7 +117,7 @@ assert pixels.grad.count_nonzero() == 9
 # %% [markdown]
 # ### The same thing, without zeros
 #
-# Stuffing wastes work: 16 of 25 products are with zero. Look at which pixels ever meet. At rate 2, a weight moves from an even row to an even row only. So the image is four images that never
+# Stuffing wastes work: 16 of 25 products are with zero. Look at which pixels ever meet. At rate 2, an output in an even row reads even rows only, one in an odd row odd rows only. So the image is four images that never
 # mix: even and odd rows, even and odd columns. Convolve each with the *ordinary* kernel, and interleave the answers. **Shift, convolve, interleave.**
 
 # %% tags=["claim:shift-convolve-interleave"]
@@ -148,7 +148,7 @@ ConvArithmeticExplorer(size=9, kernel=3, dilation=2)
 # ## 2. Three promises and a price
 #
 # The document lists three advantages: denser features, control over the receptive field by the rate, and no more parameters. And it names a price, memory and time. Take four stacks of three 3×3
-# layers. **Predict** the receptive field of each, and how far apart its outputs lie.
+# layers: ordinary ones; all with stride 2; with rates 1, 2, 4; with rates 2, 2, 2. **Predict** the receptive field of each, and how far apart its outputs lie.
 
 # %% tags=["nbval-check-output", "claim:stack-far-and-dense"]
 def stack(strides, rates):
@@ -163,8 +163,8 @@ for name, (strides, rates) in stacks.items():
           f"{sum(p.numel() for p in net.parameters())} parameters")
 
 # %% [markdown]
-# The first promise holds. Rates 1, 2, 4 see as far as three strides of 2, 15 pixels, and answer at every pixel instead of every eighth. So do the other two: the rate sets the field,
-# and no line has a parameter more.
+# The first promise holds. Rates 1, 2, 4 see as far as three strides of 2, 15 pixels, and answer at every pixel instead of every eighth. The other two promises hold as well: the rates set the field,
+# and no stack has a parameter more.
 #
 # Now the price, on a real network. `atrous_backbone` builds a classifier's convolutions at an **output stride** (输出步幅) of 32, 16 or 8: the side of the image divided by the side of the last map. We
 # count without computing, on PyTorch's *meta* device: the multiply-adds of every convolution, and the numbers that they put out, which training has to keep.
@@ -215,7 +215,7 @@ assert seconds[8] > seconds[32]
 # %% [markdown]
 # ### Which output stride is the fine one?
 #
-# The document: *a network with a higher output stride extracts better features of higher resolution*. **Predict**: true or false? The output stride is the side of the image divided by that of the map.
+# The document: *a network with a higher output stride extracts better features of higher resolution*. The output stride is the side of the image divided by that of the map. **Predict**: true or false?
 #
 # Suppose the network were perfect, and only its grid were coarse. Average the true masks over squares of 4 to 32 pixels, upsample bilinearly as DeepLab does, and take the best class. That is
 # no strict limit, since a network may exaggerate its scores. It shows what the grid alone does.
@@ -296,7 +296,7 @@ print(f"without rates, relative difference {difference:.0%}")
 assert difference > 0.1
 
 # %% [markdown]
-# And one exception that the document doesn't know. MobileNetV3 has *squeeze-and-excitation*: each block averages its map over the whole image and rescales its channels by the result. A denser map has another
+# And one exception that the document doesn't know. MobileNetV3 has *squeeze-and-excitation* (压缩与激励): many of its blocks average their map over the whole image, and rescale the channels by the result. A denser map has another
 # average.
 
 # %% tags=["claim:squeeze-and-excitation"]
@@ -314,12 +314,12 @@ print(f"MobileNetV3: relative difference {difference:.0%}")
 assert difference > 0.01
 
 # %% [markdown]
-# With random weights it is more than a tenth, where ResNet-50 had 10⁻¹⁵. How much it is with trained ones has to be measured for each network. So "no weight changed" always holds, and "the same features" holds for networks that only look at neighbourhoods.
+# With random weights it is about a tenth, where ResNet-50 had nothing but rounding. How much it is with trained ones has to be measured for each network. So "no weight changed" always holds, and "the same features" holds for networks that only look at neighbourhoods.
 
 # %% [markdown]
 # ### A real network on a real cat
 #
-# EfficientNet-Lite0 comes with its ImageNet weights. Put its last layers, as 1×1 convolutions, on the dense map, and look at where it sees a cat, at output stride 32 and 8.
+# EfficientNet-Lite0 comes with its ImageNet weights, and has no squeeze-and-excitation. Put its last layers on every place of the dense map, and look at where it sees a cat, at output stride 32 and 8.
 
 # %%
 image = torch.from_numpy(load_photo("chelsea")).permute(2, 0, 1)[None] / 255
@@ -355,7 +355,7 @@ show(fig, alt="A cat's photo twice, with the probability of a cat over it: in 7 
      "ones that follow the round outline of its face.")
 
 # %% [markdown]
-# Same weights, no training, 925 answers instead of 70. (Every fourth value of the right map is the left map, as TensorFlow's padding is symmetric for sides of 2ⁿ·k + 1. That is one
+# Same weights, no training, 925 answers instead of 70. (Every fourth value of the right map is the left map. These weights come from TensorFlow, whose padding is symmetric for sides of 2ⁿ·k + 1, such as 193 and 289. That is one
 # reason for the paper's odd crops of 513 pixels.)
 
 # %%
@@ -374,7 +374,7 @@ for name, probability in mean_probability.items():
 assert mean_probability["as trained, [-1, 1]"] > 2 * mean_probability["bytes, 0 to 255"]
 
 # %% [markdown]
-# It holds. A wrong factor of two and a shift cost some certainty here; bytes make the network blind, and no error message says so.
+# It holds. In [0, 1], a wrong factor of two and a shift cost some certainty here. Bytes make the network blind, and no error message says so.
 
 # %% [markdown]
 # ## 4. Gridding, and what multi-grid does
@@ -407,12 +407,12 @@ show(fig, alt="Which pixels one output sees through three layers; brighter means
      "grid with gaps.")
 
 # %% [markdown]
-# With equal rates the layers look through the same sieve: 49 of 169 pixels, every second row and column. Neighbouring outputs may see disjoint pixels and disagree: **gridding**. (The checkered rim of the cat, in section 3, is what that looks like.)
+# With equal rates above 1 the layers look through the same sieve: 49 of 169 pixels, every second row and column. Neighbouring outputs see disjoint pixels and may disagree: **gridding**. (The checkered rim of the cat, in section 3, looks like it.)
 #
-# The document's remedy is **multi-grid** (多重网格): different rates for the layers of a block, growing with depth. With (1, 2, 4) every pixel of the field is seen.
+# The document has different rates too, under the name **multi-grid** (多重网格), but does not mention gridding. With rates 1, 2, 4, growing with depth, every pixel of the field is seen.
 #
-# But look at the last line. DeepLab *multiplies*: at output stride 16 the last block has rates 2·(1, 2, 4), all even, and the sieve is back, on a field five times as large. In the real network that is no
-# disaster: the units of that map already see hundreds of image pixels each, and overlap. Read the rates off the model:
+# But look at the last line. DeepLab *multiplies*. ResNet-50's last block is three units, each with one 3×3 convolution. At output stride 16 their rates are 2·(1, 2, 4), all even. The sieve is back, on a field five times as
+# large as that of 2, 2, 2. In the real network that should hurt less: the places of that map already see large squares of the image, which overlap. Read the rates off the model:
 
 # %% tags=["nbval-check-output", "claim:multi-grid"]
 for output_stride in (16, 8):
@@ -423,13 +423,16 @@ for output_stride in (16, 8):
     assert rates["layer4"] == [32 // output_stride * factor for factor in (1, 2, 4)]
 
 # %% [markdown]
-# The document says "different rates for different blocks". In the paper they differ within one block: three units, three rates.
+# The document says "different rates for different blocks". In the paper multi-grid means different rates within one block: three units, three rates. From block to block the rates grow as well, but
+# that comes from the strides taken out (section 3).
+#
+# And a price: with multi-grid the last block no longer reads what it was trained to read. The pretrained weights still fit, but section 3's equality ends here, and training has to make up for it.
 
 # %% [markdown]
 # ## 5. Atrous spatial pyramid pooling
 #
-# Objects come in all sizes. *Spatial pyramid pooling* (空间金字塔池化) pools a map in windows of several sizes. **ASPP** (空洞空间金字塔池化) does it with rates: the same map is read at once by 3×3 kernels of
-# rates 6, 12 and 18, by a 1×1 kernel, and by an average over the whole image. Five branches, concatenated, and mixed by a 1×1 convolution.
+# Objects come in all sizes. *Spatial pyramid pooling* (空间金字塔池化) pools a map in windows of several sizes, by averages as the document says, or by maxima. **ASPP** (空洞空间金字塔池化)
+# does it with rates: the same map is read at once by 3×3 kernels of rates 6, 12 and 18, by a 1×1 kernel, and by an average over the whole image. Five branches, concatenated, and mixed by a 1×1 convolution.
 #
 # The course's `ASPP` has the weights of torchvision's under the same names, so we can compare them:
 
@@ -482,7 +485,7 @@ show(fig, alt="Share of the nine weights that fall on the map, against the rate.
      "one ninth at rate 33, for 65 by 65 at rate 65. ASPP's rates 6, 12 and 18 are marked.")
 
 # %% [markdown]
-# **Explore.** A photo under a map of 33×33. Move the rate; point into a corner. Then switch to *ASPP* to see all branches at once, and to *stacked layers* for section 4.
+# **Explore.** A photo under a map of 33×33. The explorer calls the nine pixels that are read *taps*. Move the rate; point into a corner. Then switch to *ASPP* to see all branches at once, and to *stacked layers* for section 4.
 
 # %%
 AtrousExplorer(photo[:, :, 48:241], size=(33, 33), rate=18)
@@ -500,7 +503,9 @@ for name, branch in zip(("1×1", "3×3, rate 6", "3×3, rate 12", "3×3, rate 18
     print(f"{name:14} at (0, 0) reads {gradient[0].any(0).sum():4} of 1089 pixels")
 
 # %% [markdown]
-# The 1×1 branch reads one pixel. What reads all of them is **image pooling** (图像池化, global average pooling): the average of the whole map, through a 1×1 convolution, spread over the map again. And it is
+# The 1×1 branch reads one pixel. In the corner (0, 0) the 3×3 branches read four: the other five lie in the padding.
+#
+# What reads all pixels is **image pooling** (图像池化, global average pooling): the average of the whole map, through a 1×1 convolution, spread over the map again. And it is
 # a branch *beside* the others. After the concatenation it would leave one vector for the whole image, and no place for anything:
 
 # %% tags=["nbval-check-output", "claim:pooling-after-concatenation"]
@@ -533,13 +538,14 @@ print(f"largest difference {(concatenated - summed).abs().max():.0e}")
 assert torch.allclose(concatenated, summed, atol=1e-4)
 
 # %% [markdown]
-# The same. To concatenate and mix *is* to sum, after a learned 1×1 convolution of each branch. What v3 really adds are those weights, shared by all classes, and a batch-norm and a ReLU before the class scores (v2 sums scores,
-# and has neither).
+# The same. To concatenate and mix *is* to sum, after a learned 1×1 convolution of each branch. What v3's mix really adds are those weights, shared by all classes, and a batch-norm and a ReLU before the class scores. (v2 sums the scores themselves,
+# and nothing follows.)
 
 # %% [markdown]
 # ## 6. DeepLab v3
 #
-# Backbone, ASPP, one 1×1 convolution for the scores, bilinear upsampling (双线性插值). That is all. `course_utils/models/deeplabv3.py` reads like the paper's figure.
+# Backbone, ASPP, one 1×1 convolution for the scores, bilinear upsampling (双线性插值). That is all. The document splits the backbone once more: its first blocks downsample and hold shallow features,
+# its last ones are atrous and hold deep features. `course_utils/models/deeplabv3.py` reads like the paper's figure.
 
 # %% tags=["nbval-check-output", "claim:backbone-and-head"]
 with torch.device("meta"):
@@ -552,8 +558,8 @@ assert sum(parts.values()) == 39_048_533
 # %% [markdown]
 # ### torchvision's
 #
-# The document recommends torchvision's `deeplabv3_resnet50`. It is not quite the paper's: no multi-grid, output stride 8 with rates 12, 24, 36, one more 3×3 convolution in the head, dropout, and an auxiliary head (辅助分类头) for
-# training. `DeepLabV3Torchvision` is built that way, from the same parts. Copy the weights, in both directions:
+# The document recommends torchvision's `deeplabv3_resnet50`. It is not quite the paper's: no multi-grid, one more 3×3 convolution in the head, dropout, and an auxiliary head (辅助分类头) for
+# training. Its output stride is 8, so the map is twice as fine, and the rates are doubled: 12, 24, 36. `DeepLabV3Torchvision` is built that way, from the same parts. Copy the weights, in both directions:
 
 # %% tags=["claim:equals-torchvision"]
 theirs = segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=21, aux_loss=True).eval()
@@ -593,7 +599,7 @@ assert outputs["out"].shape[1] == 8 and outputs["aux"].shape[1] == 21
 # %% [markdown]
 # ### segmentation-models-pytorch's
 #
-# The document's other example is `smp.DeepLabV3(encoder_name='timm-mobilenetv3_small_100', …)`. Does that name still exist? And what does the network take?
+# The document's other example is `smp.DeepLabV3(encoder_name='timm-mobilenetv3_small_100', …)`. Does that name still exist? And which image sizes does the network take?
 
 # %% tags=["claim:smp-encoder"]
 for name in ("timm-mobilenetv3_small_100", "tu-tf_mobilenetv3_small_100"):
@@ -608,7 +614,7 @@ except RuntimeError as error:
     print(str(error).strip())
 
 # %% [markdown]
-# The old name still works, but it is deprecated: the second line is what to write from now on. The size is another matter. smp's network takes multiples of its stride only, where torchvision's and ours
+# The old name still works, but it is deprecated: the second line has the name to write from now on. The size is another matter. smp's network takes multiples of its stride only, where torchvision's and ours
 # take any size. And the document is right that smp's head is not pretrained; no new head with your number of classes is.
 #
 # ### Mix and match
@@ -631,12 +637,12 @@ for name in ("resnet101", "resnet50", "mobilenet_v3_large", "efficientnet_lite0"
 assert milliseconds["mobilenet_v3_large"] < milliseconds["resnet101"]
 
 # %% [markdown]
-# It holds for speed: a seventh of the multiply-adds, and a fraction of the time. (The ratios differ, since depthwise convolutions do little work per byte that they move.)
+# It holds for speed: MobileNetV3 takes a seventh of ResNet-101's multiply-adds, and a fraction of its time. (One reason why the two ratios differ: MobileNetV3's convolutions of one channel each, *depthwise* (逐通道卷积), do little work per byte that they move.)
 
 # %% [markdown]
 # ## 7. Atrous against stride, on small things
 #
-# Now train. One small network, five convolutions and the scores, with an output stride of 16. `limit_stride` makes the same network with 8 and with 4: same weights, same random start. A fourth one has
+# Now train. One small network, six 3×3 convolutions and the scores, with an output stride of 16. `limit_stride` makes the same network with 8 and with 4: same weights, same random start. A fourth one has
 # the strides taken out and the rates forgotten: dense, but short-sighted.
 #
 # **Predict.** Which classes gain from a denser map: road, car, person, pole? And what do the holes add, beyond density?
@@ -659,7 +665,7 @@ def load(split, count):
     return [torch.stack(maps) for maps in zip(*(scenes[i] for i in range(count)))]
 
 # %% [markdown]
-# 120 scenes to learn from, 60 to judge by. The class weights are ENet's of lesson 07: without them no network finds a pole in so few steps.
+# 120 scenes to learn from, 60 to judge by. ENet's class weights, which lesson 07 explains, make rare classes such as poles count more.
 
 # %%
 images, masks, metres = load("train", 120)
@@ -736,21 +742,24 @@ for offset, (name, results) in enumerate(runs.items()):
                    color=colors[offset], label=name if place == 0 else None)
 ax.set(xticks=range(4), xticklabels=names, ylabel="IoU on 60 scenes", ylim=(0, 1), title="Three trainings each")
 ax.legend(loc="upper right")
-show(fig, alt="IoU of road, car, person and pole for four networks, three trainings each. For every class the networks with a "
-     "finer map are higher; with and without holes at output stride 4 are nearly level.")
+show(fig, alt="IoU of road, car, person and pole for four networks, three trainings each. The three networks "
+     "with a finer map are higher on average in every class. At output stride 4, holes help person and pole a little, "
+     "not car.")
 
 # %% [markdown]
-# Density helps every class, and in proportion most the small ones: from output stride 16 to 4 the road gains about a twentieth of its IoU, cars and people about a quarter, poles almost a half. Seconds and megabytes
+# A finer map helps all four classes, and in proportion poles the most: from output stride 16 to 4 the road gains about a twentieth of its IoU, cars and people about a quarter, poles almost a half. Seconds and megabytes
 # beside it: about half as long again, and more than twice the maps, in a network whose early layers cost most. In ResNet-50 it was 4.5 times the work (section 2).
 #
-# The holes are another matter. At output stride 4 the network with rates sees twice as far as the one without, and its mean IoU is a little higher. Class by class the two are close: people and poles gain a
-# little, cars lose a little. What small things need is *density*; rates keep the *reach*, which scenes of 96 pixels hardly ask for, and they keep *pretrained weights* working (section 3), which these networks
-# don't have. Whoever reports "atrous convolution helps" should say which of the three it was.
+# The holes are another matter. At output stride 4 the network with rates sees twice as far as the one without, and its mean IoU is a little higher. Class by class it is mixed. Density alone, without
+# holes, gives road and cars all of their gain, and people and poles about half of theirs. Rates give people and poles the other half, and cost cars a little. The numbers are small, and three starts are few.
+#
+# So atrous convolution may help in three ways: *density*; *reach*; and *pretrained weights* that go on working (section 3), which these networks don't have. Whoever reports "atrous convolution helps"
+# should say which of the three it was.
 
 # %% [markdown]
 # ## 8. Two heads
 #
-# *"We can even add several heads for multi-task learning, for example segmentation and depth estimation at the same time."* The course's DeepLab v3 has that head: `depth=True`. Both read one backbone:
+# *"We can even add several heads for multi-task learning, for example segmentation and depth estimation at the same time"* (多任务学习, 深度估计). The course's DeepLab v3 has that head: `depth=True`. Both read one backbone:
 
 # %% tags=["nbval-check-output"]
 two_heads = build_model("deeplabv3", 8, backbone="efficientnet_lite0", depth=True).eval()
@@ -763,7 +772,7 @@ assert outputs.out.shape == (1, 8, 65, 94) and outputs.depth.shape == (1, 65, 94
 # That it *can* be done holds. Is it good? The street scenes know the distance of every pixel in metres (infinite in the sky). Train the small network at output stride 4 on depth alone, and on both tasks at once, with one
 # channel more. The networks for segmentation alone are trained already.
 #
-# Distances span from 3 to 200 metres, so the network tells their logarithm, and the loss is the absolute difference of logarithms. 0.2 means: wrong by a factor of 1.22.
+# Distances go up to 200 metres, and one metre matters near by but hardly far away. So the network predicts their logarithm, and the loss is the absolute difference of logarithms. 0.2 means: wrong by a factor of 1.22.
 #
 # **Predict.** Which of the two tasks gains from the other?
 
@@ -798,8 +807,8 @@ print("depth error  alone", *(f"{value:.3f}" for value in depth_only),
 assert sum(error for _, error in together) < sum(depth_only)
 
 # %% [markdown]
-# Depth gains, in each of the three starts: knowing what a thing is helps to say how far away it is. Segmentation loses a little: the 40 channels are shared now, and each task pulls at them. So "we can even"
-# holds, "for free" doesn't. What two heads surely bring is the work of one backbone instead of two. Which weights the two losses deserve is a question for your validation set.
+# Depth gains, in each of the three starts. A likely reason: knowing what a thing is helps to say how far away it is. Segmentation loses a little, probably since both tasks share the 40 channels now. So "we can even"
+# holds, but it is not free. What two heads surely bring is the work of one backbone instead of two. Which weights the two losses deserve is a question for your validation set.
 
 # %% [markdown]
 # ## 9. What the document says, measured
@@ -809,14 +818,15 @@ assert sum(error for _, error in together) < sum(depth_only)
 # | atrous convolution = zeros inserted into the kernel | holds: rate r inserts r − 1 |
 # | a 3×3 kernel at rate 2 has a 5×5 receptive field | holds: 5×5 covered, nine pixels read |
 # | stacked, it sees far and stays dense, with no more parameters | holds |
-# | it costs memory and time | holds: at output stride 8 4.5 times the multiply-adds of 32 |
+# | it costs memory and time | holds: output stride 8 takes 4.5 times the multiply-adds of 32, and more than twice the memory |
 # | a *higher* output stride gives better, finer features | does not hold: the lower, the finer |
-# | no weight is changed, so pretrained weights fit | holds: every feature is still there, exactly, if nothing averages over the whole map |
+# | no weight is changed, so pretrained weights fit | holds: every feature is still there, exactly, without multi-grid and if nothing averages over the whole map |
 # | the input must be prepared as in the backbone's training | holds: fatal for bytes, mild for [0, 1] |
-# | multi-grid: other rates for other blocks | holds if units of one block are meant |
+# | multi-grid: other rates for other blocks | holds if the units of one block are meant |
 # | too large a rate makes a 1×1 convolution | holds if the rate reaches the side of the map; with rates near it, nearly |
 # | a 1×1 convolution brings in the whole map | does not hold: image pooling does |
 # | outputs are concatenated, then globally pooled | does not hold: pooling is one of the branches |
+# | torchvision has a pretrained backbone and head | holds |
 # | `classifier[4]` is what to replace | holds if there is no auxiliary head |
 # | smp has `timm-mobilenetv3_small_100` | holds for now: the name is deprecated |
 # | ResNet-101 or MobileNet: performance or speed | holds for speed |

@@ -213,8 +213,8 @@ for stride in (1, 3, 4):
 # %% [markdown] nbgrader={"grade": true, "grade_id": "in-your-own-words", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # Stride 2 does not divide kernel 3: output pixels get one, two or four stamps, three times over. I expect a checkerboard in the scores and frayed outlines, at least early in
-# training. I would take kernel 4 with padding 1, which keeps the size and overlaps evenly, and start it from the bilinear kernel: then the network begins where the old one was,
-# instead of learning to interpolate first. Even overlap does not rule ripples out; I would look at the answer to a constant map. To believe the 0.7 points I need at least three starts of each
+# training. I would take kernel 4 with padding 1 and no output padding, which doubles the size and overlaps evenly, and start it from the bilinear kernel: then the network need not learn
+# to interpolate first. Ripples are still possible; I would look at the answer to a constant map. To believe the 0.7 points I need at least three starts of each
 # variant: in lesson 02 starts alone differed by as much. And I need the fair opponent: the same three layers, frozen at the tent. Then learning is all that differs. I would compare on
 # validation images, with boundary F1 and the IoU of small classes beside the mean IoU.
 # ### END SOLUTION

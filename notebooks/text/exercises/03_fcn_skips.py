@@ -34,8 +34,8 @@ torch.manual_seed(0);
 # that lies in the middle of what unit 0 of the last layer sees. Pixel 0 is the first of the image; padding lies at negative
 # numbers; a middle between two pixels ends in .5.
 #
-# Reminder: the middle of a kernel lies (kernel − 1) / 2 units after its first one, and unit 0's first one is unit −padding. How far
-# apart the units are that a layer reads, in pixels, depends on the strides before it.
+# Reminder: unit 0 reads `kernel` units of the layer before. The first of them is unit −padding, and their middle lies (kernel − 1) / 2 units
+# after it. How far apart the units are that a layer reads, in pixels, depends on the strides before it.
 
 # %% nbgrader={"grade": false, "grade_id": "center", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def center_of_unit_0(layers: list[tuple[int, int, int]]) -> float:
@@ -229,7 +229,7 @@ assert torch.allclose(one, summed, atol=1e-5), "with biases that are not zero th
 # %% [markdown] nbgrader={"grade": true, "grade_id": "in-your-own-words", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
 # One run of each proves little. Train both networks from at least three seeds; if networks of the same kind differ by 0.01, a gain of 0.004
-# is chance. Also look where a finer skip should act: the IoU of poles and people, and a boundary score with a small tolerance. The mean IoU
+# may be chance. Also look where a finer skip should act: the IoU of poles and people, and a boundary score with a small tolerance. The mean IoU
 # is ruled by large regions that stride 8 draws well already. The concatenation keeps no more information: a 1×1 convolution over
 # concatenated features multiplies each part by its own half of the weights and adds. That is the sum of two score maps, exactly, with as
 # many weights. What changes is the cost, for thousands of feature channels are upsampled instead of one channel per class. A
