@@ -23,8 +23,10 @@ def main(arguments: list[str]) -> int:
     ready = time.monotonic()
     where = {"cwd": CHECKOUT, "env": process_environment(python)}
     lint = subprocess.call([python, "-m", "ruff", "check"], **where)
-    # loadscope: the cells of one notebook stay with one worker, which holds its kernel.
-    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadscope", *([] if slow else ["-m", "not slow"])]
+    # loadscope: the cells of one notebook stay with one worker, which holds its kernel. No reorder: scopes of few tests
+    # would go last, and the lessons in a browser are few and long.
+    command = [python, "-m", "pytest", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    command += [] if slow else ["-m", "not slow"]
     tests = subprocess.call(command, **where)
     ended = time.monotonic()
     verdict = "failed" if lint or tests else "passed"

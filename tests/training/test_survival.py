@@ -35,10 +35,9 @@ class Runs:
     def start(self, folder: Path) -> int:
         """Start training in `folder`, wait until it begins, and return the process's number."""
         print(folder, file=self.server.stdin, flush=True)
-        said: list[str] = []
-        while not ("begin" in said and (numbers := [line for line in said if line.isdecimal()])):
-            said.append(self.server.stdout.readline().strip())
-        return int(numbers[0])
+        word, number = self.server.stdout.readline().split()
+        assert word == "begin", f"it ended before it began: {word} {number}"
+        return int(number)
 
     def end(self) -> tuple[int, list[str]]:
         """Wait until it has ended; return its exit status and what it said."""

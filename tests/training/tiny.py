@@ -82,7 +82,7 @@ def train(folder: str) -> None:
     model = network(seed=int(time.time()))  # new weights at each start: the checkpoint's must be used
     if not Path(folder).exists():
         model = network()
-    print("begin", flush=True)
+    print(f"begin {os.getpid()}", flush=True)
     fit(
         model, Slow(), Slow(8, seed=1, augment=False), epochs=12, batch_size=2, lr=0.01, folder=folder, resume=True,
         checkpoint_every=3, progress=False, accelerator="cpu",
@@ -94,8 +94,8 @@ def train(folder: str) -> None:
 def serve() -> None:
     """`python -m tests.training.tiny`: for each folder on stdin, a new process that trains there.
 
-    They are forked from this one, so that none spends seconds on importing PyTorch. On stdout: the process's number,
-    what it says, and how it ended.
+    They are forked from this one, so that none spends seconds on importing PyTorch. On stdout: what it says, and how it
+    ended. This process says nothing before that: two that write at once would mix their lines.
     """
     import torch.utils.tensorboard  # noqa: F401
 
@@ -111,7 +111,6 @@ def serve() -> None:
             except TrainingInterrupted:
                 sys.exit(STOPPED)
             sys.exit()
-        print(pid, flush=True)
         print("ended", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
