@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from functools import partial
 
+from course_utils.models.ensemble import Ensemble
 from course_utils.models.fcn_vgg import FCNVGG16, FCN2s, FCN4s, FCN8s, FCN16s, FCN32s
 
 KINDS: dict[str, type[FCNVGG16]] = {
@@ -13,7 +13,7 @@ KINDS: dict[str, type[FCNVGG16]] = {
 SMALL = {"padding": "same", "width": 3, "fc_width": 8, "batch_norm": True}
 
 
-class FCNFamily(nn.Module):
+class FCNFamily(Ensemble):
     """Several small networks of each kind. The ensemble's logits are the mean of its members'.
 
     members[kind][i] is the i-th network of a kind: FCN on VGG16 with 3 channels in the first stage (VGG16 has 64) and 8
@@ -26,14 +26,6 @@ class FCNFamily(nn.Module):
     """
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, copies: int = 1):
-        super().__init__()
-        if copies < 1:
-            raise ValueError(f"copies: expected 1 or more, got {copies}.")
-        self.members = nn.ModuleDict({
-            kind: nn.ModuleList(network(num_classes, in_channels, **SMALL) for _ in range(copies))
-            for kind, network in KINDS.items()
-        })  # fmt: skip
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = [member(images) for members in self.members.values() for member in members]
-        return torch.stack(logits).mean(0)  # (N, K, H, W)
+        super().__init__({
+            kind: partial(network, num_classes, in_channels, **SMALL) for kind, network in KINDS.items()
+        }, copies)  # fmt: skip

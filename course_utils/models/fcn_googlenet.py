@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.layers.bilinear import BilinearDeconv
+from course_utils.layers.initialization import he_init
 
 _CROP = 98  # in pixels: where the image begins in the upsampled scores
 
@@ -57,10 +58,7 @@ class FCNGoogLeNet(nn.Module):
         self.score = nn.Conv2d(16 * width, num_classes, 1)
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+        he_init(self)
         nn.init.zeros_(self.score.weight)
         self.upscore = BilinearDeconv(num_classes, 32, kernel_size=63)
 

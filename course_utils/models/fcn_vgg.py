@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course_utils.data.names import unknown
 from course_utils.layers.bilinear import BilinearDeconv
+from course_utils.layers.initialization import he_init
 from course_utils.models.classifiers import load_classifier
 
 # In units of that map: where the doubled scores begin in it, if the image is padded by 100 pixels.
@@ -190,10 +191,7 @@ class VGG16(nn.Module):
             nn.Conv2d(in_channels, fc_width, 7, padding=0 if paper else 3), nn.ReLU(), nn.Dropout(0.5)
         )
         self.fc7 = nn.Sequential(nn.Conv2d(fc_width, fc_width, 1), nn.ReLU(), nn.Dropout(0.5))
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+        he_init(self)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         pool1 = self.pool(self.stages["conv1"](images))  # (N, 64, H/2, W/2), and more by the padding of 100

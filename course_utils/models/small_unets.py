@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.data.names import unknown
+from course_utils.models.ensemble import Ensemble
 
 _JOINS = ("concat", "sum")
 ARMS = {
@@ -19,7 +22,7 @@ ARMS = {
 """What is compared, and how skips are joined in each. The rest is training: tools/weights/small_unets_cells."""
 
 
-class SmallUNets(nn.Module):
+class SmallUNets(Ensemble):
     """Several small U-Nets for each arm of the comparison. The ensemble's logits are the mean of its members'.
 
     members[arm][i] is the i-th network of an arm, a `SmallUNet`; `copies` is how many of each there are.
@@ -31,17 +34,9 @@ class SmallUNets(nn.Module):
     """
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, copies: int = 1):
-        super().__init__()
-        if copies < 1:
-            raise ValueError(f"copies: expected 1 or more, got {copies}.")
-        self.members = nn.ModuleDict({
-            arm: nn.ModuleList(SmallUNet(num_classes, in_channels, join) for _ in range(copies))
-            for arm, join in ARMS.items()
-        })  # fmt: skip
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = [member(images) for members in self.members.values() for member in members]
-        return torch.stack(logits).mean(0)  # (N, K, H, W)
+        super().__init__(
+            {arm: partial(SmallUNet, num_classes, in_channels, join) for arm, join in ARMS.items()}, copies
+        )
 
 
 class SmallUNet(nn.Module):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.data.names import unknown
 from course_utils.layers.unpooling import Pooled, max_pool, max_unpool
+from course_utils.models.ensemble import Ensemble
 
 WAYS = ("unpooling", "transposed", "bilinear", "skips", "scores")
 _WIDTHS = (12, 16, 24)  # of the encoder's three stages
 
 
-class WaysUp(nn.Module):
+class WaysUp(Ensemble):
     """Several small networks for each way up. The ensemble's logits are the mean of its members'.
 
     members[way][i] is the i-th network of a way, an `EncoderDecoder`; `copies` is how many of each there are.
@@ -25,16 +28,7 @@ class WaysUp(nn.Module):
     """
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, copies: int = 1):
-        super().__init__()
-        if copies < 1:
-            raise ValueError(f"copies: expected 1 or more, got {copies}.")
-        self.members = nn.ModuleDict({
-            way: nn.ModuleList(EncoderDecoder(num_classes, in_channels, way) for _ in range(copies)) for way in WAYS
-        })  # fmt: skip
-
-    def forward(self, images: Tensor) -> Tensor:
-        logits = [member(images) for members in self.members.values() for member in members]
-        return torch.stack(logits).mean(0)  # (N, K, H, W)
+        super().__init__({way: partial(EncoderDecoder, num_classes, in_channels, way) for way in WAYS}, copies)
 
 
 class EncoderDecoder(nn.Module):
